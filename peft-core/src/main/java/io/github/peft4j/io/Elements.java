@@ -1,5 +1,8 @@
 package io.github.peft4j.io;
 
+import static io.github.peft4j.io.HalfPrecision.bfloat16ToFloat;
+import static io.github.peft4j.io.HalfPrecision.float16ToFloat;
+
 import java.nio.ByteBuffer;
 import java.util.function.Consumer;
 
@@ -19,8 +22,8 @@ final class Elements {
           switch (info.dtype()) {
             case F32 -> slice.asFloatBuffer().get(out, next[0], n);
             case F64 -> each(n, i -> out[next[0] + i] = (float) slice.getDouble());
-            case F16 -> each(n, i -> out[next[0] + i] = halfToFloat(slice.getShort()));
-            case BF16 -> each(n, i -> out[next[0] + i] = bfloatToFloat(slice.getShort()));
+            case F16 -> each(n, i -> out[next[0] + i] = float16ToFloat(slice.getShort()));
+            case BF16 -> each(n, i -> out[next[0] + i] = bfloat16ToFloat(slice.getShort()));
             default -> throw new AssertionError(info);
           }
           next[0] += n;
@@ -49,24 +52,6 @@ final class Elements {
           next[0] += n;
         });
     return out;
-  }
-
-  /** Widens the upper half of a float. */
-  static float bfloatToFloat(short bits) {
-    return Float.intBitsToFloat(bits << 16);
-  }
-
-  /** Widens an IEEE 754 half. Java has a method for it only from version 20. */
-  static float halfToFloat(short half) {
-    int exponent = (half >> 10) & 0x1f;
-    int mantissa = half & 0x3ff;
-    float magnitude =
-        switch (exponent) {
-          case 0 -> mantissa * 0x1p-24f;
-          case 31 -> Float.intBitsToFloat(0x7f800000 | (mantissa << 13));
-          default -> Float.intBitsToFloat(((exponent + 112) << 23) | (mantissa << 13));
-        };
-    return half < 0 ? -magnitude : magnitude;
   }
 
   private static int arrayLength(TensorInfo info) {

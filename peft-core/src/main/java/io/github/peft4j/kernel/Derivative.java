@@ -18,6 +18,7 @@ import org.jspecify.annotations.Nullable;
  * @param training the kernel of the forward pass, whose further results are kept; null for the
  *     kernel itself
  * @param again how the kernel's result is computed again instead of being kept; null if it is kept
+ * @param late how the result is computed when it is first read; null if it is computed at once
  */
 record Derivative(
     List<Integer> of,
@@ -25,7 +26,8 @@ record Derivative(
     List<Argument> arguments,
     @Nullable Kernel kernel,
     @Nullable Kernel training,
-    @Nullable Again again) {
+    @Nullable Again again,
+    @Nullable Late late) {
 
   /**
    * A computation of the kernel's result in the backward pass.
@@ -33,7 +35,19 @@ record Derivative(
    * @param arguments what the computation is called with, in order: inputs and kept results
    * @param kernel has the kernel's result first
    */
-  record Again(List<Argument> arguments, Kernel kernel) {}
+  record Again(List<Argument> arguments, Kernel kernel) {
+    Again with(String constant, Object value) {
+      return new Again(arguments, kernel.withIfPresent(constant, value));
+    }
+  }
+
+  /**
+   * A forward pass in two parts.
+   *
+   * @param first instead of the kernel: the same results, with a tensor of no memory for the first
+   * @param rest the first result
+   */
+  record Late(Kernel first, Again rest) {}
 
   private static final String GRADIENT = "g";
   private static final String SUM = "sum_";
@@ -71,13 +85,12 @@ record Derivative(
    */
   static Derivative of(
       List<String> inputs, List<String> returned, Kernel backward, @Nullable Kernel training) {
-    List<Argument> arguments =
-        parameters(backward.source()).stream().map(name -> argument(name, inputs)).toList();
+    List<Argument> arguments = arguments(backward, inputs);
     List<Integer> results = returned.stream().map(name -> index(name, inputs)).toList();
     Stream<Integer> added =
         arguments.stream().filter(a -> a.role == Role.INTO).map(Argument::index);
     List<Integer> of = Stream.concat(results.stream(), added).toList();
-    return new Derivative(of, results, arguments, backward, training, null);
+    return new Derivative(of, results, arguments, backward, training, null, null);
   }
 
   /**
@@ -86,9 +99,27 @@ record Derivative(
    * @param again computes the result
    */
   Derivative cheap(List<String> inputs, Kernel again) {
-    List<Argument> read =
-        parameters(again.source()).stream().map(name -> argument(name, inputs)).toList();
-    return new Derivative(of, returned, arguments, kernel, training, new Again(read, again));
+    Again cheaply = new Again(arguments(again, inputs), again);
+    return new Derivative(of, returned, arguments, kernel, training, cheaply, late);
+  }
+
+  /**
+   * The same, of a kernel whose result is computed when it is first read.
+   *
+   * @param inputs names of the kernel's parameters
+   * @throws IllegalArgumentException if the derivative reads the result
+   */
+  Derivative late(List<String> inputs, Kernel first, Kernel rest) {
+    if (arguments.contains(new Argument(Role.KEPT, -1))) {
+      throw new IllegalArgumentException(
+          "a derivative reads the result, so it is always computed:\n" + rest.source());
+    }
+    Late later = new Late(first, new Again(arguments(rest, inputs), rest));
+    return new Derivative(of, returned, arguments, kernel, training, again, later);
+  }
+
+  private static List<Argument> arguments(Kernel read, List<String> inputs) {
+    return parameters(read.source()).stream().map(name -> argument(name, inputs)).toList();
   }
 
   /** Whether the gradient of an input is a tensor whose memory nobody else holds. */
@@ -104,7 +135,7 @@ record Derivative(
    */
   static Derivative ofSum(List<String> inputs, List<String> summed) {
     List<Integer> of = summed.stream().map(name -> index(name, inputs)).toList();
-    return new Derivative(of, of, List.of(), null, null, null);
+    return new Derivative(of, of, List.of(), null, null, null, null);
   }
 
   /** The names of the parameters of a source's last function. */
@@ -125,7 +156,8 @@ record Derivative(
   boolean mentions(String text) {
     return (kernel != null && kernel.mentions(text))
         || (training != null && training.mentions(text))
-        || (again != null && again.kernel.mentions(text));
+        || (again != null && again.kernel.mentions(text))
+        || (late != null && (late.first.mentions(text) || late.rest.kernel.mentions(text)));
   }
 
   Derivative with(String constant, Object value) {
@@ -135,9 +167,11 @@ record Derivative(
         arguments,
         bound(kernel, constant, value),
         bound(training, constant, value),
-        again == null
+        again == null ? null : again.with(constant, value),
+        late == null
             ? null
-            : new Again(again.arguments, again.kernel.withIfPresent(constant, value)));
+            : new Late(
+                late.first.withIfPresent(constant, value), late.rest.with(constant, value)));
   }
 
   private static @Nullable Kernel bound(@Nullable Kernel kernel, String constant, Object value) {

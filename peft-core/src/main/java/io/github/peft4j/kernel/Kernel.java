@@ -208,6 +208,40 @@ public final class Kernel {
         source, derivatives.stream().map(d -> d.cheap(names, again.apply(d))).toList(), cuda);
   }
 
+  /** TorchScript of a tensor (…, n) of no memory for a result that nobody reads, x being (…, m). */
+  public static final String UNREAD =
+      """
+      def unread(x: Tensor, n: int) -> Tensor:
+          nothing = torch.full([1], float("nan"), dtype=x.dtype, layout=None, device=x.device)
+          return torch.expand(nothing, torch.add(torch.slice(torch.size(x), 0, -1), [n]))
+
+      """;
+
+  /**
+   * A copy of this kernel for the ends of segments. If a {@link Tape} runs a segment again for its
+   * backward pass alone, nobody reads the segment's result. It then runs {@code first}, and {@code
+   * rest} if a kernel reads the result after all.
+   *
+   * <p>Call it after {@link #derivative}, none of which reads the result. Without a derivative it
+   * has no effect.
+   *
+   * @param first TorchScript, {@link #UNREAD} included, of this kernel's parameters: what the
+   *     derivative's {@code training} returns, with an {@code unread(…)} in the place of the result
+   * @param rest TorchScript of the result; its parameters are those of this kernel, or {@code kept0}
+   *     and so on
+   * @return the new kernel
+   */
+  public Kernel late(String first, String rest) {
+    List<String> names = Derivative.parameters(source);
+    Kernel before = of(first);
+    Kernel after = of(rest);
+    return new Kernel(
+        source,
+        derivatives.stream().map(d -> d.late(names, before, after)).toList(),
+        cuda,
+        calls);
+  }
+
   /**
    * Whether a tape notes the kernels that this thread calls, to run their derivatives later. If
    * not, PyTorch's graph records them, or nothing does.

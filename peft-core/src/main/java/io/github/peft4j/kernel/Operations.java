@@ -3,7 +3,9 @@ package io.github.peft4j.kernel;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.types.Shape;
+import io.github.peft4j.kernel.Derivative.Again;
 import io.github.peft4j.kernel.Derivative.Argument;
+import io.github.peft4j.kernel.Derivative.Late;
 import io.github.peft4j.kernel.Derivative.Role;
 import io.github.peft4j.kernel.KeptTensors.Kept;
 import io.github.peft4j.kernel.Value.Gradient;
@@ -33,13 +35,13 @@ final class Operations {
   private static final ThreadLocal<@Nullable Operations> RUNNING = new ThreadLocal<>();
 
   /** A tensor of no memory, for a result that nobody reads. */
-  private static final Kernel UNREAD =
+  private static final Kernel UNREAD_LIKE =
       Kernel.of(
-          """
-          def unread(x: Tensor) -> Tensor:
-              zero = torch.zeros([1], dtype=x.dtype, layout=None, device=x.device)
-              return torch.expand(torch.div(zero, zero), torch.size(x))
-          """);
+          Kernel.UNREAD
+              + """
+              def unread_like(x: Tensor) -> Tensor:
+                  return unread(x, torch.size(x, -1))
+              """);
 
   private final boolean sparing;
   private final boolean checked = "checked".equals(System.getProperty("peft4j.derivatives"));
@@ -52,6 +54,12 @@ final class Operations {
 
   /** The segment's output, if it is not computed. */
   private @Nullable NDArray end;
+
+  /** What stands for results that are computed when they are read. */
+  private final IdentityHashMap<NDArray, LateResult> late = new IdentityHashMap<>();
+
+  /** Whether the kernels that run may be the last ones of the segment. */
+  private boolean ending;
 
   /**
    * A backward pass from a gradient of the result to that of x, in memory of its own, or null if x
@@ -92,6 +100,21 @@ final class Operations {
       return Autograd.record(true, segment);
     } finally {
       RUNNING.remove();
+      late.values().forEach(LateResult::close);
+      late.clear();
+    }
+  }
+
+  /**
+   * Runs the end of a segment whose output nobody reads: a {@linkplain Kernel#late late} result is
+   * computed if another kernel reads it.
+   */
+  NDArray ending(Supplier<NDArray> end) {
+    ending = true;
+    try {
+      return end.get();
+    } finally {
+      ending = false;
     }
   }
 
@@ -136,7 +159,7 @@ final class Operations {
    * @return a tensor that no kernel may read
    */
   NDArray end(NDArray x, Back derivative) {
-    NDArray output = Autograd.without(() -> UNREAD.call(x));
+    NDArray output = Autograd.without(() -> UNREAD_LIKE.call(x));
     Value input = value(x);
     Value own = new Value(null);
     values.put(output, own);
@@ -184,13 +207,19 @@ final class Operations {
 
   /** Runs a kernel without a graph and remembers what its derivative reads. */
   private NDList derived(
-      Kernel kernel, Derivative derivative, NDList arguments, List<@Nullable Value> inputs) {
-    NDList results = Autograd.without(() -> derivative.forward(kernel).run(arguments));
+      Kernel kernel, Derivative derivative, NDList given, List<@Nullable Value> inputs) {
+    Late later = ending ? derivative.late() : null;
+    boolean readsShapes = later != null && derivative.arguments().isEmpty();
+    NDList arguments = readsShapes ? given : read(given);
+    Kernel forward = later == null ? derivative.forward(kernel) : later.first();
+    NDList results = Autograd.without(() -> forward.run(arguments));
     NDArray output = results.get(0);
     output.setRequiresGradient(true); // so that a tensor computed from it otherwise is found out
     Value own = new Value(null);
     values.put(output, own);
-    if (sparing) {
+    if (later != null) {
+      late.put(output, new LateResult(later.rest(), own, arguments, results));
+    } else if (sparing) {
       kept.offer(output, derivative, arguments, results);
     }
     List<@Nullable Kept> read = new ArrayList<>();
@@ -290,8 +319,68 @@ final class Operations {
     return value == null ? Tensors.zerosLike(tensor.array()) : value.buffer(tensor.array());
   }
 
+  /** The arguments of a kernel, for which late results are computed now. */
+  private NDList read(NDList arguments) {
+    if (late.isEmpty()) {
+      return arguments;
+    }
+    NDList read = new NDList();
+    for (NDArray argument : arguments) {
+      LateResult result = late.get(argument);
+      read.add(result == null ? argument : result.array());
+    }
+    return read;
+  }
+
+  /** A result that is computed when a kernel reads it. It is there until the segment has run. */
+  private final class LateResult {
+
+    private final Kernel kernel;
+    private final Value value;
+    private final List<Supplier<NDArray>> arguments = new ArrayList<>();
+    private final List<Kept> held = new ArrayList<>();
+    private @Nullable NDArray array;
+
+    LateResult(Again rest, Value value, NDList arguments, NDList results) {
+      this.kernel = rest.kernel();
+      this.value = value;
+      for (Argument argument : rest.arguments()) {
+        NDArray given = KeptTensors.array(argument, arguments, results);
+        LateResult former = late.get(given);
+        if (former == null) {
+          Kept tensor = kept.keep(given);
+          held.add(tensor);
+          this.arguments.add(tensor::array);
+        } else {
+          this.arguments.add(former::array);
+        }
+      }
+    }
+
+    NDArray array() {
+      NDArray present = array;
+      if (present == null) {
+        NDList read = new NDList();
+        arguments.forEach(argument -> read.add(argument.get()));
+        present = Scope.release(Autograd.without(() -> kernel.run(read)).singletonOrThrow());
+        present.setRequiresGradient(true);
+        values.put(present, value);
+        array = present;
+      }
+      return present;
+    }
+
+    void close() {
+      held.forEach(Kept::release);
+      if (array != null) {
+        array.close();
+      }
+    }
+  }
+
   /** Runs code with a graph of PyTorch's that begins at the arguments which gradients reach. */
-  NDList graph(NDList arguments, Function<NDList, NDList> code) {
+  NDList graph(NDList given, Function<NDList, NDList> code) {
+    NDList arguments = read(given);
     NDList leaves = new NDList();
     List<Runnable> collect = new ArrayList<>();
     boolean reached = false;
@@ -339,8 +428,11 @@ final class Operations {
       Gradient gradient = values.get(i).take();
       if (gradient != null) {
         gradient.lend();
-        Autograd.backward(ends.get(i), gradient.array(), i < values.size() - 1);
-        gradient.release();
+        try {
+          Autograd.backward(ends.get(i), gradient.array(), i < values.size() - 1);
+        } finally {
+          gradient.release();
+        }
       }
     }
     ends.close();

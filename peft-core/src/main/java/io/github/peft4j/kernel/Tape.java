@@ -40,7 +40,28 @@ import org.jspecify.annotations.Nullable;
  */
 public abstract class Tape {
 
+  /** The tensors that the graph of the segment which is being recorded gives up for a while. */
+  private static final ThreadLocal<@Nullable List<Remade>> REMADE = new ThreadLocal<>();
+
   private Tape() {}
+
+  /**
+   * Gives up the memory of a tensor that PyTorch's graph keeps, until the backward pass of the
+   * segment that is being recorded. This does nothing in a segment whose backward pass is the next
+   * thing, and outside of segments.
+   *
+   * @param tensor a tensor that needs no gradient, and whose memory is nobody else's
+   * @param again makes its numbers anew, of the type and on the device of the empty tensor that it
+   *     gets
+   */
+  public static void remake(NDArray tensor, UnaryOperator<NDArray> again) {
+    List<Remade> remade = REMADE.get();
+    if (remade != null) {
+      Remade given = new Remade(Scope.release(tensor), again);
+      remade.add(given);
+      given.empty();
+    }
+  }
 
   /** A tape that records nothing. */
   public static Tape inference() {
@@ -158,6 +179,12 @@ public abstract class Tape {
   }
 
   /**
+   * Says that the next segment is the last large one. A {@link #recomputing} tape keeps its graph,
+   * since its backward pass comes first: to run it again would take as much memory, and more time.
+   */
+  public void keepNext() {}
+
+  /**
    * Runs the end of a segment that computes each position by itself, such as a feed-forward network
    * with its norm. A {@link #sparing} tape does so in parts, if the segment is one {@linkplain
    * #segmentOfKernels of kernels}, and draws random numbers for each part.
@@ -235,6 +262,12 @@ public abstract class Tape {
     /** Whether the segment that runs may be divided. */
     private boolean divides;
 
+    /** Whether a segment runs again, so that nobody reads its output. */
+    private boolean runsAgain;
+
+    /** Whether the next segment is kept on a tape that keeps none. */
+    private boolean keepsNext;
+
     /** The seed of the segment that runs. */
     private long segmentSeed;
 
@@ -288,6 +321,11 @@ public abstract class Tape {
     }
 
     @Override
+    public void keepNext() {
+      keepsNext = store == null && positions == Integer.MAX_VALUE;
+    }
+
+    @Override
     public NDArray segment(NDArray input, boolean trains, UnaryOperator<NDArray> segment) {
       return run(input, trains, false, segment, ByGraph::new);
     }
@@ -314,7 +352,9 @@ public abstract class Tape {
         entries.add(() -> free(output));
         return output;
       }
-      Recorded recorded = recompute ? null : recorder.record(index, input, passesOn, segment);
+      boolean keeps = !recompute || keepsNext;
+      keepsNext = false;
+      Recorded recorded = keeps ? recorder.record(index, input, passesOn, segment) : null;
       NDArray output =
           recorded == null ? unrecorded(index, input, divides, segment) : recorded.output();
       differentiable.put(output, recorded == null || recorded.isDifferentiable());
@@ -366,9 +406,11 @@ public abstract class Tape {
         UnaryOperator<NDArray> segment,
         Recorder recorder) {
       this.divides = divides;
+      runsAgain = true;
       try {
         return reading(input, in -> recorder.record(index, in, passesOn, segment));
       } finally {
+        runsAgain = false;
         this.divides = false;
       }
     }
@@ -414,9 +456,11 @@ public abstract class Tape {
     @Override
     public NDArray endByPosition(NDArray x, UnaryOperator<NDArray> end) {
       long atOnce = Math.max(1, positions / x.getShape().get(0));
-      return divides && x.getShape().get(1) > atOnce
-          ? new Parts(end, atOnce, segmentSeed).apply(x)
-          : end.apply(x);
+      if (divides && x.getShape().get(1) > atOnce) {
+        return new Parts(end, atOnce, segmentSeed).apply(x);
+      }
+      Operations running = Operations.running();
+      return running != null && runsAgain ? running.ending(() -> end.apply(x)) : end.apply(x);
     }
 
     @Override
@@ -546,13 +590,21 @@ public abstract class Tape {
 
       private final NDArray leaf;
       private final List<Watched> watched = new ArrayList<>();
+      private final List<Remade> remade = new ArrayList<>();
       private final NDArray output;
       private final boolean passesOn;
 
       ByGraph(int index, NDArray input, boolean passesOn, UnaryOperator<NDArray> segment) {
         this.leaf = own(passesOn ? Autograd.leaf(input) : Autograd.detach(input));
         this.passesOn = passesOn;
-        this.output = recorded(index, watched, () -> segment.apply(leaf));
+        boolean waits = !recompute; // if not, the backward pass of the segment is the next thing
+        REMADE.set(waits ? remade : null);
+        try {
+          this.output = recorded(index, watched, () -> segment.apply(leaf));
+        } finally {
+          REMADE.remove();
+          remade.forEach(each -> owned.add(each.tensor));
+        }
       }
 
       @Override
@@ -568,9 +620,11 @@ public abstract class Tape {
       @Override
       public @Nullable Gradient back(Gradient gradient) {
         if (isDifferentiable()) {
+          remade.forEach(Remade::fill);
           propagate(output, gradient);
         }
         watched.forEach(Watched::finish);
+        remade.forEach(Remade::close);
         output.close();
         NDArray onward = passesOn ? Autograd.gradient(leaf) : null;
         leaf.close();
@@ -580,6 +634,7 @@ public abstract class Tape {
       @Override
       public void discard() {
         watched.forEach(Watched::finish);
+        remade.forEach(Remade::close);
         leaf.close();
       }
     }
@@ -595,8 +650,8 @@ public abstract class Tape {
       ByKernels(int index, NDArray input, boolean passesOn, UnaryOperator<NDArray> segment) {
         this.input = own(Autograd.detach(input));
         this.passesOn = passesOn;
-        boolean waits = !recompute; // if not, the backward pass of the segment is the next thing
-        this.kernels = new Operations(waits || positions < Integer.MAX_VALUE);
+        // when it runs again, its backward pass is the next thing
+        this.kernels = new Operations(!runsAgain || positions < Integer.MAX_VALUE);
         operations.add(kernels);
         NDArray own = this.input;
         this.output =
@@ -684,7 +739,7 @@ public abstract class Tape {
             NDArray wanted = passesOn ? in : null;
             Operations kernels = new Operations(true);
             try {
-              NDArray y = kernels.record(wanted, () -> end.apply(in));
+              NDArray y = kernels.record(wanted, () -> kernels.ending(() -> end.apply(in)));
               NDArray some = Scope.release(part(gradient, start));
               Gradient back = kernels.backward(y, new Gradient(some, false), wanted);
               if (back != null) {
@@ -710,6 +765,45 @@ public abstract class Tape {
     private NDArray part(NDArray x, long start) {
       long count = Math.min(atOnce, x.getShape().get(1) - start);
       return SOME.call(x, Tensors.scalar(start), Tensors.scalar(count));
+    }
+  }
+
+  /** A tensor of a graph whose memory is given up between the forward and the backward pass. */
+  private record Remade(NDArray tensor, UnaryOperator<NDArray> again) {
+
+    /** What PyTorch's graph has kept is the tensor itself, so it sees the new memory. */
+    private static final Kernel SET =
+        Kernel.of(
+            """
+            def set(tensor: Tensor, memory: Tensor) -> Tensor:
+                _0 = torch.set_data(tensor, memory)
+                return memory
+            """);
+
+    private static final Kernel EMPTY =
+        Kernel.of(
+            """
+            def empty(tensor: Tensor) -> Tensor:
+                _0 = torch.set_data(tensor, torch.empty([0], dtype=tensor.dtype, layout=None, device=tensor.device))
+                return tensor
+            """);
+
+    void empty() {
+      Autograd.without(() -> Scope.release(EMPTY.call(tensor))).close();
+    }
+
+    void fill() {
+      Autograd.without(
+          () -> {
+            try (Scope scope = new Scope()) {
+              assert scope != null;
+              return SET.call(tensor, again.apply(tensor));
+            }
+          });
+    }
+
+    void close() {
+      tensor.close();
     }
   }
 

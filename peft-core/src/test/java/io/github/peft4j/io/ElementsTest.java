@@ -10,20 +10,6 @@ import org.junit.jupiter.api.Test;
 
 class ElementsTest {
   @Test
-  void everyHalfMeansWhatTheStandardSays() {
-    for (int bits = 0; bits < 1 << 16; bits++) {
-      int exponent = bits >> 10 & 31;
-      double fraction = (bits & 1023) / 1024.0;
-      double expected =
-          exponent == 31
-              ? (fraction == 0 ? Double.POSITIVE_INFINITY : Double.NaN)
-              : exponent == 0 ? Math.scalb(fraction, -14) : Math.scalb(1 + fraction, exponent - 15);
-      assertThat(Elements.halfToFloat((short) bits))
-          .isEqualTo(Float.valueOf((float) (bits >> 15 == 0 ? expected : -expected)));
-    }
-  }
-
-  @Test
   void readsFloatsOfEveryWidthAcrossSlices() {
     float[] expected = {1, -2.5f, 0.125f};
     assertThat(Elements.floats(info(DType.F32, 3), slices(4, 0x3f800000, 0xc0200000, 0x3e000000)))

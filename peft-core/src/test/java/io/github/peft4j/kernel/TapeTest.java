@@ -271,4 +271,121 @@ class TapeTest {
     }
     assertThat(buffers).isNotEmpty();
   }
+
+  private static final Kernel ALONE =
+      Kernel.of(
+              """
+              def square(x: Tensor) -> Tensor:
+                  return torch.mul(x, x)
+              """)
+          .derivative(
+              "x",
+              """
+              def back(g: Tensor, x: Tensor) -> Tensor:
+                  return torch.mul(torch.mul(g, x), 2)
+              """);
+
+  /** A product whose result is wrong if it is computed late. */
+  private static Kernel product(double late) {
+    return Kernel.of(
+            """
+            def product(x: Tensor, w: Tensor) -> Tensor:
+                return torch.mul(x, w)
+            """)
+        .derivative(
+            "x, w",
+            """
+            def product(x: Tensor, w: Tensor) -> List[Tensor]:
+                return [torch.mul(x, w), torch.mul(x, 1)]
+            """,
+            """
+            def back(g: Tensor, w: Tensor, kept0: Tensor) -> List[Tensor]:
+                return [torch.mul(g, w), torch.mul(g, kept0)]
+            """)
+        .late(
+            Kernel.UNREAD
+                + """
+                def product(x: Tensor, w: Tensor) -> List[Tensor]:
+                    return [unread(x, torch.size(x, -1)), torch.mul(x, 1)]
+                """,
+            """
+            def product(kept0: Tensor, w: Tensor) -> Tensor:
+                return torch.mul(torch.mul(kept0, w), {late})
+            """)
+        .with("late", late);
+  }
+
+  /** The gradient of w of two segments. */
+  private static float[] ofEnds(Tape.Recording tape, NDArray w, UnaryOperator<NDArray> end) {
+    Autograd.clearGradient(w);
+    try (tape) {
+      NDArray x = w.getManager().create(new float[] {1, 2, 3, 4}, new Shape(1, 2, 2));
+      UnaryOperator<NDArray> segment = in -> tape.endByPosition(ALONE.call(in), end);
+      NDArray h = tape.segmentOfKernels(x, true, segment);
+      NDArray y = tape.segmentOfKernels(h, true, segment);
+      tape.backward(y, Tensors.onesLike(y));
+    }
+    try (NDArray gradient = requireNonNull(Autograd.gradient(w))) {
+      return gradient.toFloatArray();
+    }
+  }
+
+  @Test
+  void theOutputOfASegmentThatRunsAgainIsNotComputed() {
+    try (NDManager manager = Tensors.newManager(Tensors.engineManager().getDevice())) {
+      NDArray w = manager.create(new float[] {2, 3, 5, 7}, new Shape(1, 2, 2));
+      w.setRequiresGradient(true);
+      Kernel product = product(1000);
+      UnaryOperator<NDArray> unread = h -> Ops.add(h, product.call(h, w));
+      float[] expected = ofEnds(Tape.recording(1), w, unread);
+      long before = Tensors.live();
+      assertThat(ofEnds(Tape.recomputing(1), w, unread)).containsExactly(expected);
+      assertThat(Tensors.live() - before).as("arrays that are left").isLessThan(4);
+
+      UnaryOperator<NDArray> read = h -> ALONE.call(product.call(h, w));
+      float[] other = ofEnds(Tape.recording(1), w, read);
+      assertThat(ofEnds(Tape.recomputing(1), w, read)).isNotEqualTo(other); // it was late
+      Kernel right = product(1);
+      assertThat(ofEnds(Tape.recomputing(1), w, h -> ALONE.call(right.call(h, w))))
+          .containsExactly(other);
+      UnaryOperator<NDArray> readSum = h -> ALONE.call(Ops.add(right.call(h, w), h));
+      assertThat(ofEnds(Tape.recomputing(1), w, readSum))
+          .containsExactly(ofEnds(Tape.recording(1), w, readSum));
+    }
+  }
+
+  @Test
+  void aTapeThatRunsSegmentsAgainKeepsTheLastOne() {
+    try (NDManager manager = Tensors.newManager(Tensors.engineManager().getDevice())) {
+      NDArray w = parameter(manager, 2, 3);
+      List<String> runs = new ArrayList<>();
+      try (Tape.Recording tape = Tape.recomputing(1)) {
+        NDArray x = manager.create(new float[] {1, 1});
+        NDArray first = tape.segment(x, true, in -> noted(runs, "first", in.mul(w)));
+        tape.keepNext();
+        NDArray last = tape.segment(first, true, in -> noted(runs, "last", in.mul(w)));
+        NDArray norm = tape.segment(last, false, in -> noted(runs, "norm", in.mul(3)));
+        tape.backward(norm, manager.create(new float[] {1, 1}));
+      }
+      assertThat(runs).containsExactly("first", "last", "norm", "norm", "first");
+      assertThat(requireNonNull(Autograd.gradient(w)).toFloatArray()).containsExactly(12, 18);
+    }
+  }
+
+  private static NDArray noted(List<String> runs, String name, NDArray result) {
+    runs.add(name);
+    return result;
+  }
+
+  @Test
+  void aResultThatADerivativeReadsIsNotLate() {
+    Kernel kernel =
+        Kernel.of("def exp(x: Tensor) -> Tensor:\n    return torch.exp(x)\n")
+            .derivative(
+                "x",
+                "def back(g: Tensor, result: Tensor) -> Tensor:\n    return torch.mul(g, result)\n");
+    assertThatThrownBy(() -> kernel.late(kernel.source(), kernel.source()))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("reads the result");
+  }
 }

@@ -4,11 +4,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.Peft;
 import io.github.peft4j.PeftModel;
 import io.github.peft4j.data.Examples;
 import io.github.peft4j.kernel.Autograd;
+import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.toy.Tapes;
 import io.github.peft4j.toy.TinyLlama;
@@ -50,8 +52,16 @@ class ActivationsTest {
     ToyLayer.tamper = (x, y) -> y;
   }
 
+  /** On the CPU: the store of {@link Tapes} is there. */
   private PeftModel model() {
-    return Peft.load(folder.toString()).adapt(ToyConfig.of(1, 0).targetModules("all-linear"));
+    return adapted(Peft.from(folder).device(Device.cpu()));
+  }
+
+  private static PeftModel adapted(Peft.Loader loader) {
+    return loader
+        .precision(Precision.FLOAT32)
+        .load()
+        .adapt(ToyConfig.of(1, 0).targetModules("all-linear"));
   }
 
   private static FineTuner tuner(PeftModel model, Activations activations) {
@@ -69,13 +79,13 @@ class ActivationsTest {
   @EnumSource
   void aRunLearnsTheSameAndMayGoOnInAnotherWay(Activations activations) {
     TrainingReport kept;
-    try (PeftModel model = model()) {
+    try (PeftModel model = adapted(Peft.from(folder))) {
       kept = tuner(model, Activations.KEPT).run();
     }
-    try (PeftModel model = model()) {
+    try (PeftModel model = adapted(Peft.from(folder))) {
       tuner(model, Activations.KEPT).steps(3).checkpointTo(runs).run();
     }
-    try (PeftModel model = model()) {
+    try (PeftModel model = adapted(Peft.from(folder))) {
       TrainingReport report = tuner(model, activations).checkpointTo(runs).run();
       assertThat(report.steps()).isEqualTo(8);
       for (int i = 0; i < 8; i++) {

@@ -3,9 +3,9 @@ package io.github.peft4j.export.onnx;
 import io.github.peft4j.embed.EmbeddingSettings;
 import io.github.peft4j.io.DType;
 import io.github.peft4j.io.FileGroup;
+import io.github.peft4j.io.TensorData;
 import io.github.peft4j.io.TensorInfo;
 import io.github.peft4j.io.onnx.OnnxWriter;
-import io.github.peft4j.io.safetensors.SafetensorsWriter;
 import io.github.peft4j.io.safetensors.WeightsWriter;
 import io.github.peft4j.transformer.TransformerModel;
 import io.github.peft4j.transformer.checkpoint.Models;
@@ -62,7 +62,7 @@ public final class OnnxModel implements WeightsWriter {
   }
 
   @Override
-  public void add(TensorInfo info, SafetensorsWriter.Data data) {
+  public void add(TensorInfo info, TensorData data) {
     tensors.put(info.name(), new Weights.Tensor(info, data));
   }
 

@@ -1,9 +1,9 @@
 package io.github.peft4j.export.onnx;
 
 import io.github.peft4j.io.DType;
+import io.github.peft4j.io.TensorData;
 import io.github.peft4j.io.TensorInfo;
 import io.github.peft4j.io.onnx.OnnxWriter;
-import io.github.peft4j.io.safetensors.SafetensorsWriter;
 import io.github.peft4j.transformer.TransformerModel;
 import io.github.peft4j.transformer.family.NormSpec;
 import io.github.peft4j.tuner.site.LinearSite;
@@ -26,7 +26,7 @@ final class Weights {
   private final Map<String, String> used = new LinkedHashMap<>();
 
   /** A tensor and its bytes. */
-  record Tensor(TensorInfo info, SafetensorsWriter.Data data) {}
+  record Tensor(TensorInfo info, TensorData data) {}
 
   /**
    * Creates the weights of a graph.
@@ -65,7 +65,7 @@ final class Weights {
     if (tensor == null) {
       throw new IllegalStateException("the model has no tensor " + name);
     }
-    writer.constant(tensor.info(), sink -> tensor.data().read(sink));
+    writer.constant(tensor.info(), tensor.data());
     return tensor.info().dtype() == DType.F32 ? name : nodes.toFloat(name);
   }
 

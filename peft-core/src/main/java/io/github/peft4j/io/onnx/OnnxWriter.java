@@ -2,9 +2,9 @@ package io.github.peft4j.io.onnx;
 
 import io.github.peft4j.io.DType;
 import io.github.peft4j.io.FileGroup;
+import io.github.peft4j.io.TensorData;
 import io.github.peft4j.io.TensorInfo;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.WritableByteChannel;
 import java.util.ArrayList;
@@ -13,7 +13,6 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.function.Consumer;
 
 /**
  * Writes an ONNX model: nodes in the order in which they compute, and constants whose bytes are
@@ -56,14 +55,7 @@ public final class OnnxWriter {
   private final List<Proto> outputs = new ArrayList<>();
   private final Map<String, Constant> constants = new LinkedHashMap<>();
 
-  /** The source of a constant's bytes. */
-  @FunctionalInterface
-  public interface Data {
-    /** Passes the bytes, little-endian and row-major, in order, in any number of buffers. */
-    void read(Consumer<ByteBuffer> sink);
-  }
-
-  private record Constant(TensorInfo info, Data data) {}
+  private record Constant(TensorInfo info, TensorData data) {}
 
   /**
    * Adds an input of the model.
@@ -139,7 +131,7 @@ public final class OnnxWriter {
    *
    * @throws IllegalArgumentException if there already is one of that name
    */
-  public void constant(TensorInfo info, Data data) {
+  public void constant(TensorInfo info, TensorData data) {
     if (constants.putIfAbsent(info.name(), new Constant(info, data)) != null) {
       throw new IllegalArgumentException("two constants are called " + info.name());
     }
@@ -276,25 +268,6 @@ public final class OnnxWriter {
   }
 
   private static void write(Constant constant, WritableByteChannel out) throws IOException {
-    long[] written = {0};
-    try {
-      constant
-          .data()
-          .read(
-              bytes -> {
-                try {
-                  written[0] += out.write(bytes);
-                } catch (IOException e) {
-                  throw new UncheckedIOException(e);
-                }
-              });
-    } catch (UncheckedIOException e) {
-      throw e.getCause() == null ? new IOException(e) : e.getCause();
-    }
-    if (written[0] != constant.info().byteCount()) {
-      throw new IllegalStateException(
-          "constant %s handed out %d bytes, expected %d"
-              .formatted(constant.info(), written[0], constant.info().byteCount()));
-    }
+    constant.data().write(constant.info(), constant.info().byteCount(), out);
   }
 }

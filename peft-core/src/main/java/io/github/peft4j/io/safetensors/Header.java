@@ -1,6 +1,7 @@
 package io.github.peft4j.io.safetensors;
 
 import com.google.gson.stream.JsonWriter;
+import io.github.peft4j.io.Bytes;
 import io.github.peft4j.io.DType;
 import io.github.peft4j.io.ForeignFiles;
 import io.github.peft4j.io.TensorInfo;

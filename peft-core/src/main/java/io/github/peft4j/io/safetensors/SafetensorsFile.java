@@ -1,5 +1,6 @@
 package io.github.peft4j.io.safetensors;
 
+import io.github.peft4j.io.Bytes;
 import io.github.peft4j.io.FileRegion;
 import io.github.peft4j.io.NoSuchTensorException;
 import io.github.peft4j.io.TensorInfo;

@@ -2,10 +2,10 @@ package io.github.peft4j.io.safetensors;
 
 import io.github.peft4j.io.AtomicFiles;
 import io.github.peft4j.io.DType;
+import io.github.peft4j.io.TensorData;
 import io.github.peft4j.io.TensorHash;
 import io.github.peft4j.io.TensorInfo;
 import io.github.peft4j.io.TensorSource;
-import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -39,14 +39,7 @@ public final class SafetensorsWriter {
   private final Map<String, String> metadata = new LinkedHashMap<>();
   private final Map<String, Tensor> tensors = new LinkedHashMap<>();
 
-  /** The source of a tensor's bytes, read when the file is written. */
-  @FunctionalInterface
-  public interface Data {
-    /** Passes the bytes, little-endian and row-major, in order, in any number of buffers. */
-    void read(Consumer<ByteBuffer> sink);
-  }
-
-  private record Tensor(TensorInfo info, Data data) {}
+  private record Tensor(TensorInfo info, TensorData data) {}
 
   /** Sets a key-value pair of the header. Python readers require {@code format=pt}. */
   public SafetensorsWriter metadata(String key, String value) {
@@ -65,7 +58,7 @@ public final class SafetensorsWriter {
    *
    * @throws IllegalArgumentException if there already is a tensor of that name
    */
-  public SafetensorsWriter add(TensorInfo info, Data data) {
+  public SafetensorsWriter add(TensorInfo info, TensorData data) {
     requireUnicode(info.name());
     if (info.name().equals("__metadata__")) {
       throw new IllegalArgumentException("a tensor cannot be called __metadata__");
@@ -115,7 +108,7 @@ public final class SafetensorsWriter {
     return out -> {
       out.write(header.duplicate());
       for (TensorInfo info : ordered) {
-        write(info, Objects.requireNonNull(tensors.get(info.name())).data(), out);
+        Objects.requireNonNull(tensors.get(info.name())).data().write(info, info.byteCount(), out);
       }
     };
   }
@@ -125,39 +118,6 @@ public final class SafetensorsWriter {
     return TensorHash.of(
         tensors.values().stream().map(Tensor::info).toList(),
         (name, sink) -> Objects.requireNonNull(tensors.get(name)).data().read(sink));
-  }
-
-  private static void write(TensorInfo info, Data data, WritableByteChannel out)
-      throws IOException {
-    long[] written = {0};
-    try {
-      data.read(
-          bytes -> {
-            try {
-              written[0] += out.write(bytes);
-            } catch (IOException e) {
-              throw new Failure(e);
-            }
-          });
-    } catch (Failure e) {
-      throw e.io;
-    }
-    if (written[0] != info.byteCount()) {
-      throw new IllegalStateException(
-          "tensor %s handed out %d bytes, expected %d"
-              .formatted(info, written[0], info.byteCount()));
-    }
-  }
-
-  /** Carries a write failure through a consumer, to keep it apart from exceptions of reading. */
-  private static final class Failure extends RuntimeException {
-    private static final long serialVersionUID = 1L;
-    final transient IOException io;
-
-    Failure(IOException io) {
-      super(io);
-      this.io = io;
-    }
   }
 
   private static void encode(float[] values, Consumer<ByteBuffer> sink) {

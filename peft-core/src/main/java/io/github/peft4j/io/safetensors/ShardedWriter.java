@@ -3,6 +3,7 @@ package io.github.peft4j.io.safetensors;
 import com.google.gson.GsonBuilder;
 import com.google.gson.JsonObject;
 import io.github.peft4j.io.FileGroup;
+import io.github.peft4j.io.TensorData;
 import io.github.peft4j.io.TensorInfo;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -26,7 +27,7 @@ public final class ShardedWriter implements WeightsWriter {
 
   private final Map<String, String> metadata;
   private final long largest;
-  private final Map<TensorInfo, SafetensorsWriter.Data> tensors = new LinkedHashMap<>();
+  private final Map<TensorInfo, TensorData> tensors = new LinkedHashMap<>();
 
   /**
    * A writer of no tensors yet.
@@ -44,7 +45,7 @@ public final class ShardedWriter implements WeightsWriter {
   }
 
   @Override
-  public void add(TensorInfo info, SafetensorsWriter.Data data) {
+  public void add(TensorInfo info, TensorData data) {
     tensors.put(info, data);
   }
 

@@ -3,6 +3,7 @@ package io.github.peft4j.io.safetensors;
 import com.google.gson.Gson;
 import io.github.peft4j.io.DType;
 import io.github.peft4j.io.FileGroup;
+import io.github.peft4j.io.TensorData;
 import io.github.peft4j.io.TensorInfo;
 import java.nio.ByteBuffer;
 import java.util.Arrays;
@@ -35,10 +36,10 @@ public final class SparseWriter implements WeightsWriter {
   static final String KEPT = ".kept";
   static final String SHAPES = "shapes";
 
-  private final Map<TensorInfo, SafetensorsWriter.Data> tensors = new LinkedHashMap<>();
+  private final Map<TensorInfo, TensorData> tensors = new LinkedHashMap<>();
 
   @Override
-  public void add(TensorInfo info, SafetensorsWriter.Data data) {
+  public void add(TensorInfo info, TensorData data) {
     tensors.put(info, data);
   }
 
@@ -70,7 +71,7 @@ public final class SparseWriter implements WeightsWriter {
   }
 
   private static void add(
-      SafetensorsWriter writer, TensorInfo info, SafetensorsWriter.Data data, BitSet kept) {
+      SafetensorsWriter writer, TensorInfo info, TensorData data, BitSet kept) {
     byte[] bits = Arrays.copyOf(kept.toByteArray(), bitBytes(info));
     writer.add(
         new TensorInfo(info.name() + KEPT, DType.U8, new long[] {bits.length}),
@@ -81,7 +82,7 @@ public final class SparseWriter implements WeightsWriter {
   }
 
   /** The elements whose bytes are not all zero. */
-  private static BitSet kept(TensorInfo info, SafetensorsWriter.Data data) {
+  private static BitSet kept(TensorInfo info, TensorData data) {
     BitSet kept = new BitSet();
     each(info, data, kept, bytes -> {});
     return kept;
@@ -95,7 +96,7 @@ public final class SparseWriter implements WeightsWriter {
    */
   private static void each(
       TensorInfo info,
-      SafetensorsWriter.Data data,
+      TensorData data,
       @Nullable BitSet kept,
       Consumer<ByteBuffer> sink) {
     int width = info.dtype().bytes();

@@ -1,6 +1,7 @@
 package io.github.peft4j.io.safetensors;
 
 import io.github.peft4j.io.FileGroup;
+import io.github.peft4j.io.TensorData;
 import io.github.peft4j.io.TensorInfo;
 import java.util.Set;
 import java.util.regex.Pattern;
@@ -14,7 +15,7 @@ public interface WeightsWriter {
           "model(-\\d{5}-of-\\d{5}|\\.sparse)?\\.safetensors|model\\.safetensors\\.index\\.json");
 
   /** Adds a tensor, whose bytes may be read several times when the files are written. */
-  void add(TensorInfo info, SafetensorsWriter.Data data);
+  void add(TensorInfo info, TensorData data);
 
   /**
    * Whether a file of the folder is weights of an earlier model, which readers would take for this

@@ -21,22 +21,22 @@ public final class Linear extends WeightedBlock {
 
   private static final String BACK = back("torch.t(weight.to(g.dtype))");
   private static final String BACK_TRANSPOSED = back("weight.to(g.dtype)");
+  private static final String PRODUCT =
+      MatrixProduct.text()
+          + """
+          def linear(x: Tensor, weight: Tensor) -> Tensor:            # x (…, in), weight (out, in)
+              return product(x, weight.to(x.dtype), None)
+          """;
   private static final Kernel LINEAR =
-      Kernel.of(
-              MatrixProduct.text()
-                  + """
-              def linear(x: Tensor, weight: Tensor) -> Tensor:        # x (…, in), weight (out, in)
-                  return product(x, weight.to(x.dtype), None)
-              """)
-          .derivative("x", BACK);
+      Kernel.of(PRODUCT).derivative("x", BACK).late(unread(""), PRODUCT);
+  private static final String PRODUCT_BIAS =
+      MatrixProduct.text()
+          + """
+          def linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+              return product(x, weight.to(x.dtype), bias.to(x.dtype))
+          """;
   private static final Kernel LINEAR_BIAS =
-      Kernel.of(
-              MatrixProduct.text()
-                  + """
-              def linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-                  return product(x, weight.to(x.dtype), bias.to(x.dtype))
-              """)
-          .derivative("x", BACK);
+      Kernel.of(PRODUCT_BIAS).derivative("x", BACK).late(unread(", bias: Tensor"), PRODUCT_BIAS);
   private static final Kernel TRANSPOSED =
       Kernel.of(
               """
@@ -120,6 +120,16 @@ public final class Linear extends WeightedBlock {
             return torch.reshape(onward, torch.add(size, [torch.size(onward, 1)]))
         """
             .replace("{weight}", weight);
+  }
+
+  /** In a segment that runs again and ends with the map. */
+  private static String unread(String bias) {
+    return Kernel.UNREAD
+        + """
+        def linear(x: Tensor, weight: Tensor{bias}) -> Tensor:
+            return unread(x, torch.size(weight, 0))
+        """
+            .replace("{bias}", bias);
   }
 
   private static Kernel kernel(boolean hasBias, boolean transposed) {

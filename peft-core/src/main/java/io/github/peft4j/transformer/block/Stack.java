@@ -122,6 +122,9 @@ public final class Stack extends NamedBlock implements Body, AutoCloseable {
     List<NDArray> states = new ArrayList<>();
     states.add(h);
     for (TransformerLayer layer : layers) {
+      if (states.size() == layers.size() && !pass.isBeside()) {
+        pass.tape().keepNext();
+      }
       h = layer.segment(h, trains, pass);
       states.add(h);
     }

@@ -55,6 +55,7 @@ public final class Pass implements ForwardContext, AutoCloseable {
     @Nullable NDArray bias;
     boolean training;
     boolean unread;
+    boolean beside;
     int copies = 1;
     boolean leftPadded;
     boolean blind;
@@ -149,6 +150,7 @@ public final class Pass implements ForwardContext, AutoCloseable {
   public Pass beside() {
     Pass other =
         new Pass(new Run(run.tape, null, run.adapters, run.values, run.left), rows, null, false);
+    other.run.beside = true;
     other.run.training = run.training;
     other.run.unread = run.unread;
     other.run.rowValues = run.rowValues;
@@ -156,6 +158,11 @@ public final class Pass implements ForwardContext, AutoCloseable {
     other.run.frozen = this::frozenStatesOfAllRows;
     run.others.add(other);
     return other;
+  }
+
+  /** Whether it runs {@link #beside} another pass, whose stack reads what its own computes. */
+  public boolean isBeside() {
+    return run.beside;
   }
 
   /**

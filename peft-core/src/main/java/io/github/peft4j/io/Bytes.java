@@ -1,17 +1,29 @@
-package io.github.peft4j.io.safetensors;
+package io.github.peft4j.io;
 
 import java.io.Closeable;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 
-/** Random access to bytes in a file or in memory. */
-interface Bytes extends Closeable {
+/** Random access to bytes in a file or in memory. Several threads may read at once. */
+public interface Bytes extends Closeable {
+  /**
+   * Returns the number of bytes.
+   *
+   * @throws IOException if the file cannot be asked
+   */
   long size() throws IOException;
 
-  /** Returns read-only bytes. They must lie within the size. */
+  /**
+   * Returns read-only bytes, which are not copied.
+   *
+   * @param offset the first byte; the run must lie within the size
+   * @param length the number of bytes
+   * @throws IOException if the file cannot be mapped
+   */
   ByteBuffer slice(long offset, int length) throws IOException;
 
+  /** The bytes of a file, mapped on demand. Closing closes the file. */
   static Bytes of(FileChannel file) {
     return new Bytes() {
       @Override
@@ -31,6 +43,7 @@ interface Bytes extends Closeable {
     };
   }
 
+  /** The bytes of a buffer, from position to limit, not copied. There is nothing to close. */
   static Bytes of(ByteBuffer buffer) {
     ByteBuffer whole = buffer.slice().asReadOnlyBuffer();
     return new Bytes() {
