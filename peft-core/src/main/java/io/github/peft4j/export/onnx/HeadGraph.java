@@ -70,16 +70,14 @@ record HeadGraph(TransformerModel model, HeadSpec spec, Nodes nodes, Weights wei
     return Objects.requireNonNull(spec.output(), "only a body has no output map");
   }
 
-  /** cap(f · W steps(s · x) + b). */
+  /** W steps(x) + b. */
   private String vocabulary(String states) {
     Output output = output();
-    Logits logits = output.logits();
-    String mapped = weights.linear(output.name(), steps(nodes.scaled(states, logits.states())));
-    String y = nodes.scaled(mapped, logits.factor());
-    if (output.bias() != null) {
-      y = nodes.add(y, weights.tensor(output.bias()));
+    if (!output.logits().equals(Logits.PLAIN)) {
+      throw Refusal.of(model.config(), "factors or a bound of its logits");
     }
-    return logits.cap() == 0 ? y : nodes.capped(y, logits.cap());
+    String logits = weights.linear(output.name(), steps(states));
+    return output.bias() == null ? logits : nodes.add(logits, weights.tensor(output.bias()));
   }
 
   private String steps(String states) {
