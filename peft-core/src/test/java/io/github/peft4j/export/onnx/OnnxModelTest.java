@@ -19,6 +19,7 @@ import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.TensorBytes;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.pretrained.MiniLm;
+import io.github.peft4j.quantization.bitsandbytes.Nf4;
 import io.github.peft4j.toy.ToyConfig;
 import io.github.peft4j.transformer.config.Task;
 import io.github.peft4j.transformer.pass.ModelInput;
@@ -143,6 +144,35 @@ class OnnxModelTest {
       long weights = Files.size(merged.resolve("model.safetensors"));
       assertThat(Files.size(folder.resolve("model.onnx")))
           .isBetween(weights - 4096, weights + 65536);
+    }
+  }
+
+  @Test
+  void aModelOfFourBitsIsWrittenAsItWasRounded() throws OrtException {
+    try (PeftModel model =
+            Peft.from(TASKS.resolve("tagger-bert")).quantize(Nf4.doubleQuantized()).load();
+        PeftModel plain = Peft.load(TASKS.resolve("tagger-bert").toString())) {
+      model.saveOnnx(folder);
+
+      float[] rounded = logits(model, IDS, MASK);
+      assertThat(written("logits")).containsExactly(rounded, within(1e-4f));
+      assertThat(rounded).isNotEqualTo(logits(plain, IDS, MASK));
+    }
+  }
+
+  /** As in peft4j, texts that are too long are an error. */
+  @Test
+  void aTextWithMorePositionsThanTheModelIsRefusedByTheRuntime() throws OrtException {
+    try (PeftModel model = Peft.load(TASKS.resolve("tagger-bert").toString())) {
+      model.saveOnnx(folder);
+      int length = (int) model.base().maxPositions() + 1;
+      try (OnnxSession session = new OnnxSession(folder.resolve("model.onnx"))) {
+        long[][] ids = new long[1][length];
+        long[][] mask = new long[1][length];
+        Arrays.fill(mask[0], 1);
+
+        assertThatThrownBy(() -> session.run(ids, mask, null)).isInstanceOf(OrtException.class);
+      }
     }
   }
 
