@@ -10,7 +10,6 @@ import io.github.peft4j.io.safetensors.WeightsWriter;
 import io.github.peft4j.transformer.TransformerModel;
 import io.github.peft4j.transformer.checkpoint.Models;
 import io.github.peft4j.transformer.config.Task;
-import io.github.peft4j.transformer.family.Design;
 import io.github.peft4j.transformer.family.StackSpec;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -19,8 +18,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Writes a model of one stack as {@code model.onnx}. The graph is made from the same records as the
- * model's blocks, {@link Design}, so that it knows no families. Its inputs and outputs have the
- * names of Hugging Face's exporter.
+ * model's blocks, {@link Models.Design}, so that it knows no families. Its inputs and outputs have
+ * the names of Hugging Face's exporter.
  */
 public final class OnnxModel implements WeightsWriter {
 
@@ -28,7 +27,7 @@ public final class OnnxModel implements WeightsWriter {
   public static final String FILE = "model.onnx";
 
   private final TransformerModel model;
-  private final Design design;
+  private final Models.Design design;
   private final @Nullable EmbeddingSettings embeddings;
   private final long largest;
   private final Map<String, Weights.Tensor> tensors = new LinkedHashMap<>();

@@ -16,8 +16,8 @@ import io.github.peft4j.transformer.config.ModelConfig;
 import io.github.peft4j.transformer.config.QuantizedWeights;
 import io.github.peft4j.transformer.config.Task;
 import io.github.peft4j.transformer.config.UnsupportedModelException;
-import io.github.peft4j.transformer.family.Design;
 import io.github.peft4j.transformer.family.Family;
+import io.github.peft4j.transformer.family.HeadSpec;
 import io.github.peft4j.transformer.family.Heads;
 import io.github.peft4j.transformer.family.StackSpec;
 import io.github.peft4j.transformer.head.Head;
@@ -33,6 +33,14 @@ import org.slf4j.LoggerFactory;
 public final class Models {
 
   private static final Logger LOG = LoggerFactory.getLogger(Models.class);
+
+  /**
+   * What a model consists of, as its family describes it for a config and a task.
+   *
+   * @param stacks one, or an encoder's and a decoder's
+   * @param head the task's head
+   */
+  public record Design(List<StackSpec> stacks, HeadSpec head) {}
 
   private Models() {}
 

@@ -7,9 +7,9 @@ import io.github.peft4j.transformer.block.AbsolutePositions;
 import io.github.peft4j.transformer.block.Norm;
 import io.github.peft4j.transformer.block.QueryKeyValue;
 import io.github.peft4j.transformer.block.TransformerLayer;
+import io.github.peft4j.transformer.checkpoint.Models;
 import io.github.peft4j.transformer.family.AttentionSpec;
 import io.github.peft4j.transformer.family.BranchSpec;
-import io.github.peft4j.transformer.family.Design;
 import io.github.peft4j.transformer.family.DisentangledSpec;
 import io.github.peft4j.transformer.family.EmbeddingSpec;
 import io.github.peft4j.transformer.family.FeedForwardSpec;
@@ -38,7 +38,7 @@ class KnownFieldsTest {
 
   private static final Map<Class<?>, String> FIELDS =
       Map.ofEntries(
-          Map.entry(Design.class, "stacks head"),
+          Map.entry(Models.Design.class, "stacks head"),
           Map.entry(
               StackSpec.class,
               "name prefix sizes causal embedding scoreBias limit layer norm finalNorm dropout"
