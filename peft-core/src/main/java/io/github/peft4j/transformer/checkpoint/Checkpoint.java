@@ -167,13 +167,22 @@ final class Checkpoint implements Weights {
     Quantization fewer = quantization;
     if (fewer != null && IN_LAYERS.contains(role)) {
       if (fewer.fits(linear.site().weight().shape())) {
-        linear.quantize(fewer, loader.precision());
+        quantize(linear, fewer);
         quantized++;
       } else {
         notQuantized.add(name);
       }
     }
     return linear;
+  }
+
+  private void quantize(Linear linear, Quantization fewer) {
+    try {
+      linear.quantize(fewer, loader.precision());
+    } catch (IllegalArgumentException e) {
+      String name = stored(linear.site().weight().name());
+      throw new IllegalArgumentException(what + ": " + name + ": " + e.getMessage(), e);
+    }
   }
 
   /** Whether there is a tensor of this name and shape. If not, that is a problem. */
