@@ -144,6 +144,9 @@ final class Checkpoint implements Weights {
    */
   @Override
   public NDArray tensor(String name, List<Part> parts, long... shape) {
+    if (quantization != null) {
+      notQuantized.add(name);
+    }
     if (has(name)) {
       return tensor(name, shape);
     }
@@ -336,15 +339,15 @@ final class Checkpoint implements Weights {
               + " quantize(…)");
     }
     LOG.info(
-        "{}: {} linear maps are kept as {}{}",
+        "{}: {} linear maps are kept as {}; heads, embeddings, norms and biases stay as they are{}",
         what,
         quantized,
         quantization.named(),
         notQuantized.isEmpty()
             ? ""
-            : ", and "
+            : ", and so do "
                 + notQuantized.size()
-                + " are not, since their sizes do not fit: "
+                + " weights of layers, since their sizes do not fit or they are experts: "
                 + head(notQuantized, 20));
   }
 
