@@ -7,6 +7,7 @@ import io.github.peft4j.adapter.AdapterFactory;
 import io.github.peft4j.adapter.AdapterSet;
 import io.github.peft4j.adapter.BaseModelOrigin;
 import io.github.peft4j.adapter.Provenance;
+import io.github.peft4j.adapter.QuantizationError;
 import io.github.peft4j.adapter.adapterhub.AdapterHubFolder;
 import io.github.peft4j.adapter.combine.Combination;
 import io.github.peft4j.adapter.combine.Combiner;
@@ -26,6 +27,7 @@ import io.github.peft4j.transformer.ModelCall;
 import io.github.peft4j.transformer.TransformerModel;
 import io.github.peft4j.transformer.pass.ModelInput;
 import io.github.peft4j.tuner.Trainable;
+import io.github.peft4j.tuner.site.ParameterSite;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -486,7 +488,8 @@ public final class PeftModel extends LoadedModel {
 
   /**
    * Merges the active adapters permanently and removes all adapters. It waits until running calls
-   * have ended.
+   * have ended. Merged weights become plain numbers, also if they were kept in fewer bits before:
+   * the log says what memory that takes. {@link #mergeAndQuantize} keeps them so.
    *
    * <p>It needs extra memory for one weight only. First each merged weight is computed and dropped,
    * so that a weight that cannot be merged fails before anything changes. Then the weights are
@@ -498,9 +501,30 @@ public final class PeftModel extends LoadedModel {
    *     is being trained, or if this thread is within a call
    */
   public TransformerModel mergeAndUnload() {
-    adapters.settle();
+    adapters.settle(false);
     origin.change();
     return base;
+  }
+
+  /**
+   * Merges the active adapters permanently as {@link #mergeAndUnload} does, and keeps merged
+   * weights in fewer bits if they were kept so before. They are rounded again, which loses
+   * something of the adapters; the log says how much.
+   *
+   * @return what the weights have lost
+   * @throws IllegalStateException if no weight is kept in fewer bits, if a layer of an active
+   *     adapter cannot be merged, if an adapter is being trained, or if this thread is within a
+   *     call
+   */
+  public QuantizationError mergeAndQuantize() {
+    base.requireOpen();
+    if (base.parameters().noneMatch(ParameterSite::isQuantized)) {
+      throw new IllegalStateException(
+          "no weight of the model is kept in fewer bits; mergeAndUnload() merges plain weights");
+    }
+    QuantizationError error = adapters.settle(true);
+    origin.change();
+    return error;
   }
 
   /**
@@ -573,7 +597,8 @@ public final class PeftModel extends LoadedModel {
    * templates, generation_config.json, processors, modules of sentence-transformers, licences.
    * Without such modules, or if the model was loaded with {@link Peft.Loader#embeddings}, they are
    * written as {@link #embeddingSettings} say, once texts have been embedded or trained on. Tensors
-   * have the model's precision, and config.json says so.
+   * have the model's precision, and config.json says so. Weights in fewer bits are written as plain
+   * numbers.
    *
    * <p>The model does not change: weights are merged one by one while they are written. Safetensors
    * of an earlier model in the folder are replaced or removed; a pickle stays, as readers prefer
@@ -625,13 +650,18 @@ public final class PeftModel extends LoadedModel {
    * #saveMerged(Path, long)} does with them: to turn a pickle into safetensors, to change the
    * precision or the size of the shards, or after {@link #mergeAndUnload}.
    *
+   * <p>Weights that are kept as bitsandbytes keeps them (NF4, FP4, int8 by row) are written so,
+   * with {@code quantization_config} in config.json: transformers and {@link Peft#load} read the
+   * folder. Weights in fewer bits of other formats are written as plain numbers, and the log says
+   * so.
+   *
    * @throws java.io.UncheckedIOException if a file cannot be written
    */
   public PeftModel saveBase(Path folder, long largestShard) {
     origin.beforeWriting(folder);
     CompanionFiles companions = companions();
     adapters.whileReadingBase(
-        merger -> ModelFiles.write(base, merger, companions, folder, largestShard));
+        merger -> ModelFiles.writeBase(base, merger, companions, folder, largestShard));
     return this;
   }
 

@@ -227,8 +227,8 @@ public final class Kernel {
    *
    * @param first TorchScript, {@link #UNREAD} included, of this kernel's parameters: what the
    *     derivative's {@code training} returns, with an {@code unread(…)} in the place of the result
-   * @param rest TorchScript of the result; its parameters are those of this kernel, or {@code kept0}
-   *     and so on
+   * @param rest TorchScript of the result; its parameters are those of this kernel, or {@code
+   *     kept0} and so on
    * @return the new kernel
    */
   public Kernel late(String first, String rest) {
@@ -236,10 +236,7 @@ public final class Kernel {
     Kernel before = of(first);
     Kernel after = of(rest);
     return new Kernel(
-        source,
-        derivatives.stream().map(d -> d.late(names, before, after)).toList(),
-        cuda,
-        calls);
+        source, derivatives.stream().map(d -> d.late(names, before, after)).toList(), cuda, calls);
   }
 
   /**
@@ -333,6 +330,18 @@ public final class Kernel {
 
   /** Calls the kernel with these arrays, divided as the lists are. */
   private NDList runWithLists(NDList arrays, NDList... like) {
+    if (ModuleCall.isAvailable()) {
+      IValue[] values = new IValue[like.length];
+      int from = 0;
+      for (int i = 0; i < like.length; i++) {
+        int to = from + like[i].size();
+        values[i] =
+            IValue.listFrom(
+                arrays.subList(from, to).stream().map(Kernel::native_).toArray(PtNDArray[]::new));
+        from = to;
+      }
+      return execute(arrays, values);
+    }
     try (Scope scope = new Scope()) {
       NDList inputs = new NDList();
       for (int i = 0; i < like.length; i++) {
@@ -395,9 +404,19 @@ public final class Kernel {
     if (byCuda != null) {
       return byCuda;
     }
+    return execute(
+        inputs, inputs.stream().map(input -> IValue.from(native_(input))).toArray(IValue[]::new));
+  }
+
+  /**
+   * Runs the TorchScript.
+   *
+   * @param values the same as the inputs, which are closed
+   */
+  private NDList execute(NDList inputs, IValue... values) {
     PLAIN_EXECUTOR.get();
     try {
-      return IValueUtils.forward(module(), inputs, true);
+      return ModuleCall.call(module(), inputs, values);
     } catch (EngineException e) {
       StringBuilder shapes = new StringBuilder();
       inputs.forEach(a -> shapes.append(' ').append(a.getShape()));

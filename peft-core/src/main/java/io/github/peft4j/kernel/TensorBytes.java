@@ -14,6 +14,9 @@ public final class TensorBytes {
   /** Elements of a slice. */
   private static final long SLICE = 1 << 20;
 
+  /** PyTorch's number of the type. */
+  private static final int UINT8 = 0;
+
   private static final Kernel FLAT =
       Kernel.of(
           """
@@ -51,6 +54,20 @@ public final class TensorBytes {
     boolean halved = precision == Precision.BFLOAT16; // DJL has no bfloat16
     Precision wide = halved ? Precision.FLOAT32 : precision;
     Kernel part = PART.with("dtype", wide.scalarType());
+    read(x, part, bytes -> sink.accept(halved ? upperHalves(bytes) : bytes));
+  }
+
+  /**
+   * Passes the elements of a tensor of unsigned bytes in row-major order.
+   *
+   * @param x a tensor of any shape, on any device
+   * @param sink receives buffers, each valid until it returns
+   */
+  public static void readBytes(NDArray x, Consumer<ByteBuffer> sink) {
+    read(x, PART.with("dtype", UINT8), sink);
+  }
+
+  private static void read(NDArray x, Kernel part, Consumer<ByteBuffer> sink) {
     Autograd.without(
         () -> {
           try (Scope scope = new Scope()) {
@@ -59,8 +76,7 @@ public final class TensorBytes {
             for (long at = 0; at < size; at += SLICE) {
               NDArray count = Tensors.scalar(Math.min(SLICE, size - at));
               try (NDArray values = part.call(flat, Tensors.scalar(at), count)) {
-                ByteBuffer bytes = values.toByteBuffer().order(ByteOrder.LITTLE_ENDIAN);
-                sink.accept(halved ? upperHalves(bytes) : bytes);
+                sink.accept(values.toByteBuffer().order(ByteOrder.LITTLE_ENDIAN));
               }
             }
           }

@@ -39,8 +39,8 @@ final class TensorFilling implements Consumer<ByteBuffer> {
   /**
    * Makes the tensor, in the innermost {@link Scope}.
    *
-   * @param like a tensor of the new one's precision and device
-   * @param info a floating-point tensor of a file
+   * @param like a tensor of the new one's type and device
+   * @param info a tensor of a file
    */
   TensorFilling(NDArray like, TensorInfo info) {
     this.info = info;
@@ -48,6 +48,10 @@ final class TensorFilling implements Consumer<ByteBuffer> {
     this.target = EMPTY.call(like, Tensors.scalar(info.elementCount()));
     this.type =
         switch (info.dtype()) {
+          case U8 -> DataType.UINT8;
+          case I8 -> DataType.INT8;
+          case I32 -> DataType.INT32;
+          case I64 -> DataType.INT64;
           case F16 -> DataType.FLOAT16;
           case F64 -> DataType.FLOAT64;
           default -> DataType.FLOAT32; // DJL has no bfloat16, so it is widened here

@@ -33,12 +33,32 @@ public final class TensorLoader implements AutoCloseable {
               return torch.to(torch.narrow(x, 0, int(start), n), like, False, True)
           """);
 
-  private static final Map<DType, Precision> STORED =
+  private static final Kernel LIKE =
+      Kernel.of(
+          """
+          def like(x: Tensor) -> Tensor:
+              return torch.new_empty(x, [1], dtype={dtype})
+          """);
+
+  /** The values of {@code c10::ScalarType}. */
+  private static final Map<DType, Integer> STORED =
       Map.of(
-          DType.F32, Precision.FLOAT32,
-          DType.BF16, Precision.BFLOAT16,
-          DType.F16, Precision.FLOAT16,
-          DType.F64, Precision.FLOAT64);
+          DType.U8,
+          0,
+          DType.I8,
+          1,
+          DType.I32,
+          3,
+          DType.I64,
+          4,
+          DType.F16,
+          Precision.FLOAT16.scalarType(),
+          DType.F32,
+          Precision.FLOAT32.scalarType(),
+          DType.F64,
+          Precision.FLOAT64.scalarType(),
+          DType.BF16,
+          Precision.BFLOAT16.scalarType());
 
   /** Is told of every tensor that is loaded. */
   @FunctionalInterface
@@ -93,45 +113,77 @@ public final class TensorLoader implements AutoCloseable {
    */
   public NDArray load(TensorSource source, String name) {
     TensorInfo info = source.info(name);
-    Precision stored = STORED.get(info.dtype());
-    if (stored == null) {
+    if (!info.dtype().isFloating()) {
       throw new IllegalArgumentException(
           "tensor " + info + " holds whole numbers; expected a floating-point tensor");
     }
+    return load(source, info, like);
+  }
+
+  /**
+   * Loads a tensor in its stored shape and in the type that it has in the file.
+   *
+   * @throws IllegalArgumentException for types that DJL cannot make: I16 and BOOL
+   */
+  public NDArray loadStored(TensorSource source, String name) {
+    return loadAs(source, source.info(name));
+  }
+
+  /** Loads the bytes of a tensor of any type, as uint8 (n). */
+  public NDArray loadBytes(TensorSource source, String name) {
+    TensorInfo info = source.info(name);
+    return loadAs(source, new TensorInfo(name, DType.U8, new long[] {info.byteCount()}));
+  }
+
+  private NDArray loadAs(TensorSource source, TensorInfo info) {
+    try (NDArray typed = LIKE.with("dtype", scalarType(info)).call(like)) {
+      return load(source, info, typed);
+    }
+  }
+
+  private static int scalarType(TensorInfo info) {
+    Integer type = STORED.get(info.dtype());
+    if (type == null) {
+      throw new IllegalArgumentException(
+          "tensor " + info + " has a type that is not loaded; expected one of " + STORED.keySet());
+    }
+    return type;
+  }
+
+  private NDArray load(TensorSource source, TensorInfo info, NDArray target) {
     NDArray loaded;
     try (Scope scope = new Scope()) {
-      NDArray flat = flat(source, name, stored);
+      NDArray flat = flat(source, info, target);
       loaded = Scope.release(flat.reshape(new Shape(info.shape())));
     }
     listener.loaded(info);
     return loaded;
   }
 
-  private NDArray flat(TensorSource source, String name, Precision stored) {
-    TensorInfo info = source.info(name);
-    Optional<FileRegion> region = source.region(name);
+  private static NDArray flat(TensorSource source, TensorInfo info, NDArray target) {
+    Optional<FileRegion> region = source.region(info.name());
     if (region.isPresent()
         && info.elementCount() > 0
-        && region.get().offset() % stored.bytes() == 0) {
-      return map(region.get(), stored, info.elementCount());
+        && region.get().offset() % info.dtype().bytes() == 0) {
+      return map(region.get(), info, target);
     }
-    TensorFilling filling = new TensorFilling(like, info);
-    source.read(name, filling);
+    TensorFilling filling = new TensorFilling(target, info);
+    source.read(info.name(), filling);
     return filling.finish();
   }
 
-  private NDArray map(FileRegion region, Precision stored, long count) {
+  private static NDArray map(FileRegion region, TensorInfo info, NDArray target) {
     byte[] path = region.path().toAbsolutePath().toString().getBytes(StandardCharsets.UTF_8);
     int[] bytes = new int[path.length];
     for (int i = 0; i < path.length; i++) {
       bytes[i] = Byte.toUnsignedInt(path[i]);
     }
-    return MAP.with("dtype", stored.scalarType())
+    return MAP.with("dtype", scalarType(info))
         .call(
-            like,
+            target,
             Tensors.onHost(bytes),
-            Tensors.scalar(region.offset() / stored.bytes()),
-            Tensors.scalar(count));
+            Tensors.scalar(region.offset() / info.dtype().bytes()),
+            Tensors.scalar(info.elementCount()));
   }
 
   /** Creates a tensor from row-major Java values. */

@@ -1,6 +1,8 @@
 package io.github.peft4j.train;
 
 import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import com.google.gson.Gson;
 import com.google.gson.GsonBuilder;
@@ -8,13 +10,17 @@ import com.google.gson.JsonObject;
 import com.google.gson.JsonParseException;
 import io.github.peft4j.PeftModel;
 import io.github.peft4j.io.AtomicFiles;
+import io.github.peft4j.io.DType;
 import io.github.peft4j.io.JsonFile;
+import io.github.peft4j.io.TensorInfo;
 import io.github.peft4j.io.TensorSource;
 import io.github.peft4j.io.safetensors.Safetensors;
 import io.github.peft4j.io.safetensors.SafetensorsWriter;
+import io.github.peft4j.kernel.TensorBytes;
 import io.github.peft4j.kernel.Tensors;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
@@ -140,8 +146,7 @@ final class Checkpoints {
       Files.createDirectories(part);
       model.save(adapter, part);
       SafetensorsWriter writer = new SafetensorsWriter().metadata("format", "pt");
-      tensors.forEach(
-          (name, tensor) -> writer.add(name, tensor.getShape().getShape(), Tensors.floats(tensor)));
+      tensors.forEach((name, tensor) -> add(writer, name, tensor));
       writer.write(part.resolve(TENSORS));
       AtomicFiles.writeText(part.resolve(STATE), GSON.toJson(state));
       Checksums.write(part);
@@ -158,6 +163,17 @@ final class Checkpoints {
       throw failed(part, whole, e);
     } catch (UncheckedIOException e) {
       throw failed(part, whole, Objects.requireNonNull(e.getCause()));
+    }
+  }
+
+  /** Codes of 8 bits stay so; all else is in float32. */
+  private static void add(SafetensorsWriter writer, String name, NDArray tensor) {
+    long[] shape = tensor.getShape().getShape();
+    if (tensor.getDataType() == DataType.UINT8) {
+      writer.add(
+          new TensorInfo(name, DType.U8, shape), sink -> TensorBytes.readBytes(tensor, sink));
+    } else {
+      writer.add(name, shape, Tensors.floats(tensor));
     }
   }
 
@@ -265,23 +281,35 @@ final class Checkpoints {
       tensors.forEach((name, tensor) -> requireFitting(file, source, name, tensor));
       tensors.forEach(
           (name, tensor) -> {
-            try (NDArray value =
-                tensor.getManager().create(source.floats(name), tensor.getShape())) {
+            try (NDArray value = value(source, name, tensor)) {
               Tensors.copy(tensor, value);
             }
           });
     }
   }
 
+  private static NDArray value(TensorSource source, String name, NDArray like) {
+    NDManager manager = like.getManager();
+    if (like.getDataType() != DataType.UINT8) {
+      return manager.create(source.floats(name), like.getShape());
+    }
+    ByteBuffer codes = ByteBuffer.allocateDirect(Math.toIntExact(like.size()));
+    source.read(name, codes::put);
+    return manager.create(codes.flip(), like.getShape(), DataType.UINT8);
+  }
+
   private static void requireFitting(Path file, TensorSource source, String name, NDArray tensor) {
+    boolean codes = tensor.getDataType() == DataType.UINT8;
     if (!source.names().contains(name)
-        || !new Shape(source.info(name).shape()).equals(tensor.getShape())) {
+        || !new Shape(source.info(name).shape()).equals(tensor.getShape())
+        || source.info(name).dtype() != (codes ? DType.U8 : DType.F32)) {
       throw new IllegalArgumentException(
           file
               + " has no tensor "
               + name
               + " of shape "
               + tensor.getShape()
+              + (codes ? " with codes of 8 bits" : "")
               + ": it belongs to another run; take another folder");
     }
   }

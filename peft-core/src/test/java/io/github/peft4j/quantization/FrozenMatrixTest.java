@@ -18,6 +18,7 @@ import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.quantization.bitsandbytes.Fp4;
 import io.github.peft4j.quantization.bitsandbytes.Int8;
 import io.github.peft4j.quantization.bitsandbytes.Nf4;
+import io.github.peft4j.quantization.gguf.GgufBlocks;
 import java.util.Arrays;
 import java.util.Map;
 import java.util.Random;
@@ -34,8 +35,8 @@ import org.junit.jupiter.params.provider.MethodSource;
 /** Products of quantised matrices are those of the numbers that they stand for. */
 class FrozenMatrixTest {
 
-  private static final int IN = 40;
-  private static final int OUT = 24;
+  private static final int IN = 96;
+  private static final int OUT = 32;
   private static final int ROWS = 6;
 
   private final Random random = new Random(3);
@@ -56,8 +57,17 @@ class FrozenMatrixTest {
 
   static Stream<Quantization> quantizations() {
     return Stream.of(
-        Nf4.plain(), Nf4.doubleQuantized(), Fp4.plain(), Fp4.doubleQuantized(), Int8.BY_ROW,
-        Int8.ABSMAX);
+        Nf4.plain(),
+        Nf4.doubleQuantized(),
+        Fp4.plain(),
+        Fp4.doubleQuantized(),
+        Int8.BY_ROW,
+        Int8.ABSMAX,
+        GgufBlocks.Q8_0,
+        GgufBlocks.Q5_1,
+        GgufBlocks.Q5_0,
+        GgufBlocks.Q4_1,
+        GgufBlocks.Q4_0);
   }
 
   private NDArray random(double size, long... shape) {
@@ -194,8 +204,7 @@ class FrozenMatrixTest {
   void errorsAreSmall(Quantization quantization) {
     NDArray w = random(0.02, 64, 128);
     try (FrozenMatrix matrix = quantization.store(w, false, Precision.FLOAT32)) {
-      float error =
-          matrix.dense().sub(w).square().mean().getFloat() / w.square().mean().getFloat();
+      float error = matrix.dense().sub(w).square().mean().getFloat() / w.square().mean().getFloat();
       float allowed = quantization instanceof Int8 ? 2e-3f : 2e-2f;
       assertThat(error).isPositive().isLessThan(allowed);
     }
@@ -294,7 +303,7 @@ class FrozenMatrixTest {
     quantizations()
         .forEach(
             quantization -> {
-              assertThat(quantization.fits(new Shape(3, 5))).isTrue();
+              assertThat(quantization.fits(new Shape(OUT, IN))).isTrue();
               assertThat(quantization.fits(new Shape(3, 0))).isFalse();
               assertThat(quantization.fits(new Shape(3))).isFalse();
             });

@@ -7,7 +7,7 @@ import com.sun.jna.Native;
 import com.sun.jna.Structure;
 
 /** The bytes that this process has allocated outside of Java's heap, as glibc counts them. */
-final class NativeMemory {
+public final class NativeMemory {
 
   /** glibc, from 2.33 on. */
   public interface Glibc extends Library {
@@ -16,7 +16,15 @@ final class NativeMemory {
 
   /** {@code struct mallinfo2}: numbers of the type size_t. */
   @Structure.FieldOrder({
-    "arena", "ordblks", "smblks", "hblks", "hblkhd", "usmblks", "fsmblks", "uordblks", "fordblks",
+    "arena",
+    "ordblks",
+    "smblks",
+    "hblks",
+    "hblkhd",
+    "usmblks",
+    "fsmblks",
+    "uordblks",
+    "fordblks",
     "keepcost"
   })
   public static final class Counts extends Structure implements Structure.ByValue {
@@ -35,12 +43,13 @@ final class NativeMemory {
   private NativeMemory() {}
 
   /** Skips the test where nobody counts. */
-  static long used() {
+  public static long used() {
     Counts counts = null;
     try {
       counts = Native.load("c", Glibc.class).mallinfo2();
     } catch (UnsatisfiedLinkError e) {
-      assumeTrue(false, "SKIPPED: needs glibc 2.33 or newer, which counts memory: " + e.getMessage());
+      assumeTrue(
+          false, "SKIPPED: needs glibc 2.33 or newer, which counts memory: " + e.getMessage());
     }
     return counts == null ? 0 : counts.uordblks + counts.hblkhd;
   }

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import ai.djl.Device;
 import ai.djl.engine.EngineException;
+import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import io.github.peft4j.Peft;
@@ -63,8 +64,7 @@ class OutOfDeviceMemoryTest {
   /** Takes the GPU's memory, all but what is left for the training. */
   private static NDManager filler() {
     NDManager filler = Tensors.newManager(Device.gpu());
-    NDManager left = filler.newSubManager();
-    left.zeros(new Shape(LEFT / Float.BYTES));
+    NDArray left = filler.zeros(new Shape(LEFT / Float.BYTES));
     for (long bytes = 4L << 30; bytes >= 32L << 20; ) {
       try {
         filler.zeros(new Shape(bytes / Float.BYTES));

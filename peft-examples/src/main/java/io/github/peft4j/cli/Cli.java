@@ -173,6 +173,7 @@ public final class Cli {
     byName(line, ObjectiveOptions.Preference.class);
     byName(line, Precision.class);
     byName(line, TrainOn.class);
+    byName(line, TrainingOptions.Optimizers.class);
     byName(line, TrainingOptions.Schedule.class);
     return line;
   }

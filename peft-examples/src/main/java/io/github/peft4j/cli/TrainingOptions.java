@@ -1,6 +1,7 @@
 package io.github.peft4j.cli;
 
 import io.github.peft4j.train.FineTuner;
+import io.github.peft4j.train.optimizer.AdamW;
 import io.github.peft4j.train.step.Activations;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
@@ -13,6 +14,20 @@ final class TrainingOptions {
     LINEAR,
     COSINE,
     CONSTANT
+  }
+
+  /** AdamW, and how its moments are kept. */
+  enum Optimizers {
+    ADAMW(AdamW.DEFAULT),
+    ADAMW_8BIT(AdamW.DEFAULT.eightBit()),
+    PAGED_ADAMW(AdamW.DEFAULT.paged()),
+    PAGED_ADAMW_8BIT(AdamW.DEFAULT.eightBit().paged());
+
+    final AdamW.Settings settings;
+
+    Optimizers(AdamW.Settings settings) {
+      this.settings = settings;
+    }
   }
 
   @Option(names = "--epochs", paramLabel = "N", description = "Passes over the data; 3 by default.")
@@ -50,6 +65,15 @@ final class TrainingOptions {
       paramLabel = "NAME",
       description = "How the rate falls: linear (the default), cosine or constant.")
   @Nullable Schedule schedule;
+
+  @Option(
+      names = "--optimizer",
+      paramLabel = "NAME",
+      description =
+          "adamw, adamw-8bit, whose moments take a quarter of the memory, paged-adamw, whose moments"
+              + " wait in the host's memory, or paged-adamw-8bit. The method's by default, and adamw"
+              + " for most.")
+  @Nullable Optimizers optimizer;
 
   @Option(
       names = "--weight-decay",
@@ -110,6 +134,9 @@ final class TrainingOptions {
     Mistakes.set("--skip-non-finite", skipNonFinite, tuner::skipNonFinite);
     Mistakes.set("--keep-states", keepStates, tuner::keepStates);
     Mistakes.set("--activations", activations, tuner::activations);
+    if (optimizer != null) {
+      Mistakes.set("--optimizer", optimizer.settings, tuner::optimizer);
+    }
     tuner.packing(packing).bucketByLength(bucketByLength);
     tuner.autoBatchSize(autoBatchSize);
     if (schedule == Schedule.COSINE) {

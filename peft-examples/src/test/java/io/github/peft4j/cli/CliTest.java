@@ -684,6 +684,18 @@ class CliTest {
   }
 
   @Test
+  void momentsHaveEightBitsOrWaitOnTheHost() {
+    Path adapter = folder.resolve("eight-bit");
+    assertFine(finetune("--optimizer", "paged-adamw-8bit", "--steps", 1, "--output", adapter));
+    assertThat(adapter.resolve("peft4j.json"))
+        .content()
+        .contains("AdamW with beta1 0.9, beta2 0.999, epsilon 1.0E-8, moments of 8 bits from 4096");
+    assertMistake(
+        finetune("--optimizer", "adamw8bit", "--dry-run"),
+        "'adamw8bit', expected one of [adamw, adamw-8bit, paged-adamw, paged-adamw-8bit]");
+  }
+
+  @Test
   void statesAreKeptForMethodsBesideTheModelAlone() {
     assertFine(
         finetune(

@@ -29,6 +29,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -57,13 +58,32 @@ public final class ModelFiles {
    */
   public static void write(
       TransformerModel model, Merger merger, CompanionFiles companions, Path folder, long largest) {
-    write(model, merger, companions, folder, new ShardedWriter(Map.of("format", "pt"), largest));
+    write(model, merger, companions, folder, sharded(largest), null);
+  }
+
+  /**
+   * The same of a model without adapters. Weights that are kept in a format of bitsandbytes are
+   * written so.
+   */
+  public static void writeBase(
+      TransformerModel model, Merger merger, CompanionFiles companions, Path folder, long largest) {
+    write(
+        model,
+        merger,
+        companions,
+        folder,
+        sharded(largest),
+        BitsandbytesFiles.of(model).orElse(null));
+  }
+
+  private static ShardedWriter sharded(long largest) {
+    return new ShardedWriter(Map.of("format", "pt"), largest);
   }
 
   /** The same without weights that are zero, see {@link SparseWriter}. */
   public static void writeSparse(
       TransformerModel model, Merger merger, CompanionFiles companions, Path folder) {
-    write(model, merger, companions, folder, new SparseWriter());
+    write(model, merger, companions, folder, new SparseWriter(), null);
   }
 
   private static void write(
@@ -71,16 +91,14 @@ public final class ModelFiles {
       Merger merger,
       CompanionFiles companions,
       Path folder,
-      WeightsWriter writer) {
-    long rounded = model.parameters().filter(ParameterSite::isQuantized).count();
-    if (rounded > 0) {
-      LOG.warn(
-          "{}: {} weights are kept in fewer bits (quantize), and are saved as they were rounded",
-          folder,
-          rounded);
+      WeightsWriter writer,
+      @Nullable BitsandbytesFiles quantized) {
+    if (quantized == null) {
+      sayWhatBecomesPlain(model, folder);
     }
     List<PartsOfTensor> open = new ArrayList<>();
     Stream.concat(model.parameters(), model.untied(merger::changes))
+        .filter(parameter -> quantized == null || !quantized.add(writer, parameter))
         .forEach(parameter -> add(writer, parameter, model.precision(), merger, open));
     if (model.untied(merger::changes).findAny().isPresent()) {
       model
@@ -94,12 +112,27 @@ public final class ModelFiles {
         addOthers(writer, others, model.others());
       }
       Set<String> written = writer.writeTo(files);
-      files.writeText("config.json", JsonFile.text(config(model, merger)));
+      JsonObject config = config(model, merger);
+      if (quantized != null) {
+        config.add("quantization_config", quantized.config());
+      }
+      files.writeText("config.json", JsonFile.text(config));
       companions.copyTo(files);
       earlier(folder).filter(name -> !written.contains(name)).forEach(files::remove);
       files.commit();
     } finally {
       open.forEach(PartsOfTensor::close);
+    }
+  }
+
+  private static void sayWhatBecomesPlain(TransformerModel model, Path folder) {
+    long rounded = model.parameters().filter(ParameterSite::isQuantized).count();
+    if (rounded > 0) {
+      LOG.warn(
+          "{}: {} weights are kept in fewer bits, and are saved as plain numbers, as they were"
+              + " rounded",
+          folder,
+          rounded);
     }
   }
 
@@ -125,6 +158,7 @@ public final class ModelFiles {
         DTYPE.stream().filter(f -> config.has(f) && !config.get(f).isJsonNull()).toList();
     (there.isEmpty() ? DTYPE.subList(0, 1) : there).forEach(f -> config.addProperty(f, type));
     config.remove("auto_map"); // the code is neither run nor copied
+    config.remove("quantization_config"); // weights are plain numbers from here on
     if (model.untied(merger::changes).findAny().isPresent()) {
       config.addProperty("tie_word_embeddings", false);
     }

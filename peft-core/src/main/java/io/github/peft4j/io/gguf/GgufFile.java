@@ -181,13 +181,20 @@ public final class GgufFile implements TensorSource {
     }
   }
 
+  /**
+   * The tensors as bytes, {@link DType#U8}: the last dimension is the bytes of a row. Closing it
+   * closes the file.
+   */
+  public TensorSource stored() {
+    return new StoredBlocks(this);
+  }
+
   private void dequantize(GgufTensor tensor, Consumer<ByteBuffer> sink) {
     GgufType type = tensor.type();
     int elements = (int) Math.min(CHUNK, tensor.elementCount());
     byte[] blocks = new byte[elements / type.blockElements() * type.blockBytes()];
     float[] values = new float[elements];
-    ByteBuffer out =
-        ByteBuffer.allocate(elements * Float.BYTES).order(ByteOrder.LITTLE_ENDIAN);
+    ByteBuffer out = ByteBuffer.allocate(elements * Float.BYTES).order(ByteOrder.LITTLE_ENDIAN);
     readBlocks(
         tensor.name(),
         stored -> {

@@ -3,6 +3,8 @@ package io.github.peft4j.io.gguf;
 import static java.util.stream.Collectors.joining;
 
 import io.github.peft4j.io.DType;
+import io.github.peft4j.io.TensorData;
+import io.github.peft4j.io.TensorInfo;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
@@ -205,11 +207,36 @@ public enum GgufType {
     }
   }
 
+  /**
+   * A tensor's numbers in this type: rounded, or quantised as {@link #quantize} does. They are
+   * passed on in pieces of a few hundred kilobytes.
+   *
+   * @param info type and shape of the numbers
+   * @param numbers passes the numbers
+   * @throws IllegalArgumentException if this type does not take such numbers: it has to be a
+   *     writable one, or for integers their own
+   */
+  public TensorData blocks(TensorInfo info, TensorData numbers) {
+    if (info.dtype() == dtype) {
+      return numbers;
+    }
+    if (!info.dtype().isFloating() || !isWritable()) {
+      throw new IllegalArgumentException(
+          "tensor %s cannot be written as %s; expected a floating-point tensor, and one of %s"
+              .formatted(info, this, writable()));
+    }
+    return sink -> {
+      Encoding encoding = new Encoding(info, this, sink);
+      numbers.read(encoding);
+      encoding.flush();
+    };
+  }
+
   private void requireFinite(float[] values, int count) {
     for (int i = 0; i < count; i++) {
       if (!Float.isFinite(values[i])) {
         throw new IllegalArgumentException(
-            "%s cannot be stored as %s, expected a finite number; repair the weights, or write F32"
+            "%s is not finite, and %s has finite numbers only; repair the weights, or take F32"
                 .formatted(values[i], this));
       }
     }
@@ -222,8 +249,7 @@ public enum GgufType {
     return blocks;
   }
 
-  /** The names of the writable types. */
-  static String writable() {
+  private static String writable() {
     return Stream.of(values()).filter(GgufType::isWritable).map(Enum::name).collect(joining(", "));
   }
 }

@@ -83,23 +83,7 @@ public final class GgufWriter {
    *     the type does not take such numbers
    */
   public GgufWriter add(TensorInfo info, String name, GgufType type, TensorData numbers) {
-    if (type.dtype().filter(info.dtype()::equals).isPresent()) {
-      return add(name, type, info.shape(), numbers);
-    }
-    if (!info.dtype().isFloating() || !type.isWritable()) {
-      throw new IllegalArgumentException(
-          "tensor %s cannot be written as %s; expected a floating-point tensor, and one of %s"
-              .formatted(info, type, GgufType.writable()));
-    }
-    return add(
-        name,
-        type,
-        info.shape(),
-        sink -> {
-          Encoding encoding = new Encoding(info, type, sink);
-          numbers.read(encoding);
-          encoding.flush();
-        });
+    return add(name, type, info.shape(), type.blocks(info, numbers));
   }
 
   /** Adds all tensors of a file as they are. It must stay open until the new one is written. */

@@ -166,6 +166,11 @@ public final class CudaText {
     return new CudaText(source, plan);
   }
 
+  /** A text for {@link #launch}, which says how it runs. */
+  public static CudaText of(String source) {
+    return new CudaText(source, tensors -> null);
+  }
+
   /** A copy in which a constant, a name in braces, is replaced. */
   public CudaText with(String constant, String value) {
     return new CudaText(source.replace("{" + constant + "}", value), plan);
@@ -180,6 +185,22 @@ public final class CudaText {
    * @throws IllegalStateException with the driver's words if the launch fails
    */
   public long @Nullable [] call(long... tensors) {
+    return call(plan, tensors);
+  }
+
+  /**
+   * Runs the kernel for what it does to its tensors, or to those whose addresses a tensor holds.
+   *
+   * @param launch how it runs, without outputs
+   * @param tensors addresses of {@code at::Tensor}s
+   * @return whether it was launched. If not, nothing has happened
+   * @throws IllegalStateException with the driver's words if the launch fails
+   */
+  public boolean launch(Launch launch, long... tensors) {
+    return call(inputs -> launch, tensors) != null;
+  }
+
+  private long @Nullable [] call(Plan plan, long... tensors) {
     if (!isAvailable()) {
       return null;
     }

@@ -36,6 +36,12 @@ public record DeviceTensor(long address, int type, int device, long[] sizes, lon
   }
 
   private static @Nullable DeviceTensor read(long handle, Words words) {
+    DeviceTensor tensor = readAny(handle, words);
+    return tensor == null || typeName(tensor.type) == null ? null : tensor;
+  }
+
+  /** A tensor of any type; null if it is not on a CUDA device, or has many dimensions. */
+  private static @Nullable DeviceTensor readAny(long handle, Words words) {
     if (Torch.getDeviceType(handle, words.address(0)) != 0 || words.readInt(0) != Torch.CUDA) {
       return null;
     }
@@ -46,7 +52,7 @@ public record DeviceTensor(long address, int type, int device, long[] sizes, lon
             | Torch.getDim(handle, words.address(3))
             | Torch.getSizes(handle, words.address(4))
             | Torch.getStrides(handle, words.address(5));
-    if (failed != 0 || typeName(words.readInt(0)) == null) {
+    if (failed != 0) {
       return null;
     }
     int dimensions = (int) words.read(3);
@@ -59,6 +65,28 @@ public record DeviceTensor(long address, int type, int device, long[] sizes, lon
         words.readInt(1),
         Words.numbers(words.read(4), dimensions),
         Words.numbers(words.read(5), dimensions));
+  }
+
+  /**
+   * The addresses of the elements of tensors of any types.
+   *
+   * @param handles addresses of {@code at::Tensor}s
+   * @return null if CUDA texts cannot run, or unless all are contiguous and on this device
+   */
+  public static long @Nullable [] addresses(int device, long... handles) {
+    if (!CudaText.isAvailable()) {
+      return null;
+    }
+    Words words = Words.ofThread();
+    long[] addresses = new long[handles.length];
+    for (int i = 0; i < handles.length; i++) {
+      DeviceTensor tensor = readAny(handles[i], words);
+      if (tensor == null || tensor.device != device || !tensor.isContiguous()) {
+        return null;
+      }
+      addresses[i] = tensor.address;
+    }
+    return addresses;
   }
 
   /** The name of the type in CUDA texts, or null if they do not know it. */
@@ -92,6 +120,11 @@ public record DeviceTensor(long address, int type, int device, long[] sizes, lon
   /** Whether the elements are whole numbers of 64 bits. */
   public boolean isInt64() {
     return type == Torch.INT64;
+  }
+
+  /** Whether the elements are bytes. */
+  public boolean isBytes() {
+    return type == Torch.UINT8;
   }
 
   /** Whether the elements are floating-point numbers, of 16 or 32 bits. */

@@ -1,14 +1,11 @@
 package io.github.peft4j.train.optimizer;
 
 import ai.djl.ndarray.NDArray;
-import ai.djl.ndarray.NDList;
-import io.github.peft4j.kernel.BoundKernel;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.training.ParameterGroup;
 import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Map;
 
 /**
@@ -86,7 +83,7 @@ public final class EntryAdamW extends GroupedOptimizer {
 
   private EntryAdamW(
       Settings settings, Map<Trainable, ParameterGroup> tensors, double learningRate) {
-    super(tensors, learningRate, tensor -> fresh(tensor, settings), tensor -> "");
+    super(tensors, learningRate, tensor -> fresh(tensor, settings), tensor -> "", null);
     this.settings = settings;
   }
 
@@ -101,17 +98,18 @@ public final class EntryAdamW extends GroupedOptimizer {
   }
 
   @Override
-  BoundKernel bind(Group group, List<Trainable> members, NDList gradients) {
-    return UPDATE
-        .with("beta1", settings.beta1())
-        .with("beta2", settings.beta2())
-        .with("epsilon", settings.epsilon())
-        .with("decay", group.decay())
-        .bind(
-            list(members, Trainable::value),
-            gradients,
-            states(members, "exp_avg"),
-            states(members, "exp_avg_sq"),
-            states(members, "age"));
+  BoundUpdate bind(Group group, Members members) {
+    return BoundUpdate.of(
+        UPDATE
+            .with("beta1", settings.beta1())
+            .with("beta2", settings.beta2())
+            .with("epsilon", settings.epsilon())
+            .with("decay", group.decay())
+            .bind(
+                members.values(),
+                members.gradients(),
+                members.states("exp_avg"),
+                members.states("exp_avg_sq"),
+                members.states("age")));
   }
 }

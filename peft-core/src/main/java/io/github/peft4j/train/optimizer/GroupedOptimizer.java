@@ -2,10 +2,10 @@ package io.github.peft4j.train.optimizer;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
-import io.github.peft4j.kernel.BoundKernel;
 import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.training.ParameterGroup;
 import java.util.ArrayList;
+import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -16,14 +16,17 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * An optimizer whose tensors of a group are updated in one call of a kernel. The call is bound anew
- * when a gradient has reached more tensors.
+ * when a gradient has reached more tensors. States that wait on the host come from there, and go
+ * back.
  */
 abstract class GroupedOptimizer implements Optimizer {
 
   private final Map<Trainable, Group> groups = new LinkedHashMap<>();
   private final Map<Trainable, Map<String, NDArray>> slots = new LinkedHashMap<>();
   private final Gradients gradients;
+  private final @Nullable Paging paging;
   private final List<Call> calls = new ArrayList<>();
+  private final List<Page> pages = new ArrayList<>();
   private int bound;
 
   /**
@@ -36,7 +39,31 @@ abstract class GroupedOptimizer implements Optimizer {
    */
   record Group(double part, double decay, boolean views, Object kind) {}
 
-  private record Call(Group group, BoundKernel kernel) {}
+  /**
+   * Tensors of a group that a gradient has reached.
+   *
+   * @param tensors the tensors
+   * @param gradients their gradients
+   * @param slots the state of each, on the device
+   */
+  record Members(
+      List<Trainable> tensors, NDList gradients, Function<Trainable, Map<String, NDArray>> slots) {
+
+    /** The tensors' values. */
+    NDList values() {
+      return list(tensors, Trainable::value);
+    }
+
+    /** The same array of the state of each tensor. */
+    NDList states(String name) {
+      return list(tensors, tensor -> Objects.requireNonNull(slots.apply(tensor).get(name)));
+    }
+  }
+
+  private record Call(Group group, BoundUpdate update) {}
+
+  /** Tensors that are updated together when their states come from the host. */
+  private record Page(Group group, List<Trainable> tensors, NDList gradients, NDList waiting) {}
 
   /**
    * Creates the optimizer.
@@ -45,29 +72,35 @@ abstract class GroupedOptimizer implements Optimizer {
    * @param learningRate the reference rate
    * @param fresh makes the state of a tensor, by PyTorch's names
    * @param kind tensors of different kinds are updated in different calls
+   * @param paging what waits on the host, or null if nothing does
    */
   GroupedOptimizer(
       Map<Trainable, ParameterGroup> tensors,
       double learningRate,
       Function<Trainable, Map<String, NDArray>> fresh,
-      Function<Trainable, Object> kind) {
+      Function<Trainable, Object> kind,
+      @Nullable Paging paging) {
     this.gradients = new Gradients(tensors.keySet());
+    this.paging = paging;
     tensors.forEach(
         (tensor, group) -> {
           double part = group.learningRate() / learningRate;
           groups.put(
               tensor, new Group(part, group.weightDecay(), tensor.isView(), kind.apply(tensor)));
-          slots.put(tensor, fresh.apply(tensor));
+          Map<String, NDArray> slot = fresh.apply(tensor);
+          slots.put(tensor, slot);
+          if (paging != null) {
+            paging.move(slot);
+          }
         });
   }
 
   /**
-   * The call that updates some tensors, whose only number is the learning rate.
+   * The update of some tensors.
    *
-   * @param members tensors of a group that a gradient has reached
-   * @param gradients their gradients
+   * @param members the tensors
    */
-  abstract BoundKernel bind(Group group, List<Trainable> members, NDList gradients);
+  abstract BoundUpdate bind(Group group, Members members);
 
   @Override
   public final Gradients gradients() {
@@ -80,7 +113,26 @@ abstract class GroupedOptimizer implements Optimizer {
     if (arrived.size() != bound) {
       bind(arrived);
     }
-    calls.forEach(call -> call.kernel().call(rate * call.group().part()).close());
+    calls.forEach(call -> call.update().run(rate * call.group().part()));
+    if (paging != null && !pages.isEmpty()) {
+      paging
+          .pages()
+          .forEach(
+              pages.stream().map(Page::waiting).toList(),
+              (here, i) -> update(paging, pages.get(i), here, rate));
+    }
+  }
+
+  private void update(Paging paging, Page page, NDList here, double rate) {
+    Iterator<NDArray> next = here.iterator();
+    Map<Trainable, Map<String, NDArray>> whole = new LinkedHashMap<>();
+    page.tensors().forEach(tensor -> whole.put(tensor, paging.whole(moments(tensor), next)));
+    Members members =
+        new Members(
+            page.tensors(), page.gradients(), tensor -> Objects.requireNonNull(whole.get(tensor)));
+    try (BoundUpdate update = bind(page.group(), members)) {
+      update.run(rate * page.group().part());
+    }
   }
 
   private void bind(Map<Trainable, NDArray> arrived) {
@@ -88,13 +140,27 @@ abstract class GroupedOptimizer implements Optimizer {
     groups.keySet().stream()
         .filter(arrived::containsKey)
         .collect(Collectors.groupingBy(this::group, LinkedHashMap::new, Collectors.toList()))
-        .forEach((group, members) -> calls.add(call(group, members, arrived)));
+        .forEach((group, members) -> bind(group, members, arrived));
     bound = arrived.size();
   }
 
-  private Call call(Group group, List<Trainable> members, Map<Trainable, NDArray> arrived) {
-    NDList gradients = list(members, tensor -> Objects.requireNonNull(arrived.get(tensor)));
-    return new Call(group, bind(group, members, gradients));
+  private void bind(Group group, List<Trainable> tensors, Map<Trainable, NDArray> arrived) {
+    Function<Trainable, NDArray> gradient = t -> Objects.requireNonNull(arrived.get(t));
+    List<Trainable> resident = new ArrayList<>(tensors);
+    if (paging != null) {
+      List<Trainable> waiting =
+          tensors.stream().filter(tensor -> !paging.waiting(moments(tensor)).isEmpty()).toList();
+      resident.removeAll(waiting);
+      for (List<Trainable> some : paging.divide(waiting, this::moments)) {
+        NDList states = new NDList();
+        some.forEach(tensor -> states.addAll(paging.waiting(moments(tensor)).values()));
+        pages.add(new Page(group, some, list(some, gradient), states));
+      }
+    }
+    if (!resident.isEmpty()) {
+      Members members = new Members(resident, list(resident, gradient), this::moments);
+      calls.add(new Call(group, bind(group, members)));
+    }
   }
 
   private Group group(Trainable tensor) {
@@ -113,11 +179,6 @@ abstract class GroupedOptimizer implements Optimizer {
           "%s has beta1 %s, beta2 %s and epsilon %s; expected betas of 0 or more and below 1, and an epsilon above 0"
               .formatted(optimizer, beta1, beta2, epsilon));
     }
-  }
-
-  /** The same array of the state of each tensor. */
-  final NDList states(List<Trainable> tensors, String name) {
-    return list(tensors, tensor -> Objects.requireNonNull(moments(tensor).get(name)));
   }
 
   static NDList list(List<Trainable> tensors, Function<Trainable, NDArray> part) {
@@ -143,13 +204,14 @@ abstract class GroupedOptimizer implements Optimizer {
   }
 
   private void unbind() {
-    calls.forEach(call -> call.kernel().close());
+    calls.forEach(call -> call.update().close());
     calls.clear();
+    pages.clear();
     bound = 0;
   }
 
   @Override
-  public final void close() {
+  public void close() {
     unbind();
     gradients.close();
     state().values().forEach(NDArray::close);

@@ -9,8 +9,8 @@ import java.util.Map;
 public interface Optimizer extends AutoCloseable {
 
   /**
-   * Which optimizer a training uses, with its settings. {@link Object#toString} must name them all:
-   * a run is only resumed with an optimizer of the same text.
+   * Which optimizer a training uses, with its settings. {@link Object#toString} must name all that
+   * results depend on: a run is only resumed with an optimizer of the same text.
    */
   @FunctionalInterface
   interface Settings {
@@ -36,7 +36,10 @@ public interface Optimizer extends AutoCloseable {
    */
   void update(double rate);
 
-  /** The state of one tensor, by PyTorch's names; empty if it is not updated here. */
+  /**
+   * The state of one tensor, by PyTorch's names, or by bitsandbytes' if it has 8 bits; empty if it
+   * is not updated here. Arrays may be in the host's memory.
+   */
   Map<String, NDArray> moments(Trainable tensor);
 
   /** The state of all tensors by name, for saving and restoring. The arrays stay the same. */

@@ -4,14 +4,12 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
-import io.github.peft4j.kernel.BoundKernel;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.training.ParameterGroup;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
@@ -126,7 +124,8 @@ public final class Sm3 extends GroupedOptimizer {
         tensors,
         learningRate,
         tensor -> fresh(tensor, settings.covers().of(tensor)),
-        tensor -> settings.covers().of(tensor) != null ? "entries" : rank(tensor));
+        tensor -> settings.covers().of(tensor) != null ? "entries" : rank(tensor),
+        null);
     this.settings = settings;
   }
 
@@ -160,16 +159,24 @@ public final class Sm3 extends GroupedOptimizer {
   }
 
   @Override
-  BoundKernel bind(Group group, List<Trainable> members, NDList gradients) {
-    NDList values = list(members, Trainable::value);
+  BoundUpdate bind(Group group, Members members) {
+    NDList values = members.values();
     if (group.kind() instanceof Integer rank) {
       NDList moments = new NDList();
-      members.forEach(tensor -> moments.addAll(moments(tensor).values()));
-      return kernel(DENSE.with("rank", rank), group).bind(values, gradients, moments);
+      members.tensors().forEach(tensor -> moments.addAll(moments(tensor).values()));
+      Kernel dense = kernel(DENSE.with("rank", rank), group);
+      return BoundUpdate.of(dense.bind(values, members.gradients(), moments));
     }
-    NDList places = list(members, t -> Objects.requireNonNull(settings.covers().of(t)).places());
-    return kernel(ENTRIES, group)
-        .bind(values, gradients, places, states(members, name(0)), states(members, name(1)));
+    NDList places =
+        list(members.tensors(), t -> Objects.requireNonNull(settings.covers().of(t)).places());
+    return BoundUpdate.of(
+        kernel(ENTRIES, group)
+            .bind(
+                values,
+                members.gradients(),
+                places,
+                members.states(name(0)),
+                members.states(name(1))));
   }
 
   private Kernel kernel(Kernel kernel, Group group) {

@@ -2,6 +2,7 @@ package io.github.peft4j.transformer.block;
 
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.transformer.cuda.RmsNormText;
+import java.util.function.UnaryOperator;
 
 /** The derivatives of norms by their input. */
 final class NormDerivative {
@@ -35,19 +36,33 @@ final class NormDerivative {
 
   private static final String FUSED_FORWARD =
       """
+
       def norm(x: Tensor, weight: Tensor) -> List[Tensor]:
-          y, r, = torch._fused_rms_norm(x, [torch.size(x, -1)], weight.to(x.dtype), {eps})
-          return [y, r]
+          if x.is_cuda:
+              y, r, = torch._fused_rms_norm(x, [torch.size(x, -1)], weight.to(x.dtype), {eps})
+              results = [y, r]
+          else:
+              results = plain(x, weight)
+          return results
       """;
   private static final String FUSED_AGAIN =
       """
+
       def norm(x: Tensor, weight: Tensor, kept0: Tensor) -> Tensor:
-          return torch.rms_norm(x, [torch.size(x, -1)], weight.to(x.dtype), {eps})
+          if x.is_cuda:
+              y = torch.rms_norm(x, [torch.size(x, -1)], weight.to(x.dtype), {eps})
+          else:
+              y = plain(x, weight, kept0)
+          return y
       """;
   private static final String FUSED_BACK =
       """
+
       def back(g: Tensor, x: Tensor, weight: Tensor, kept0: Tensor) -> Tensor:
-          dx, none, = torch._fused_rms_norm_backward(g, x, [torch.size(x, -1)], kept0, weight.to(x.dtype), [True, False])
+          if x.is_cuda:
+              dx, none, = torch._fused_rms_norm_backward(g, x, [torch.size(x, -1)], kept0, weight.to(x.dtype), [True, False])
+          else:
+              dx = plain(g, x, weight, kept0)
           return dx
       """;
 
@@ -64,9 +79,16 @@ final class NormDerivative {
           return dx
       """;
 
-  /** PyTorch's fused operators for RMS norms came after 2.7. */
+  private static final String FACTOR = "wide(weight.to(x.dtype))";
+
+  /** PyTorch's fused operators for RMS norms came after 2.7, for CUDA alone. */
   private static final class Fused {
-    static final boolean EXISTS = Kernel.compiles(FUSED_FORWARD.replace("{eps}", "1e-6"));
+    static final boolean EXIST =
+        Kernel.compiles(
+            """
+            def norm(x: Tensor, weight: Tensor) -> Tuple[Tensor, Tensor]:
+                return torch._fused_rms_norm(x, [torch.size(x, -1)], weight, 1e-6)
+            """);
   }
 
   private NormDerivative() {}
@@ -78,11 +100,9 @@ final class NormDerivative {
    */
   static Kernel of(Kernel plain, Norm.Kind kind, boolean hasBias, String wide) {
     return switch (kind) {
-      case RMS ->
-          Fused.EXISTS
-              ? derived(plain, FUSED_FORWARD, FUSED_AGAIN, FUSED_BACK, RmsNormText.PLAIN)
-              : rms(plain, wide, "wide(weight.to(x.dtype))", RmsNormText.PLAIN);
-      case RMS_ONE_PLUS -> rms(plain, wide, "torch.add(wide(weight), 1)", RmsNormText.ONE_PLUS);
+      case RMS -> rms(plain, wide, FACTOR, RmsNormText.PLAIN, Fused.EXIST);
+      case RMS_ONE_PLUS ->
+          rms(plain, wide, "torch.add(wide(weight), 1)", RmsNormText.ONE_PLUS, false);
       case LAYER ->
           plain
               .derivative(
@@ -95,12 +115,23 @@ final class NormDerivative {
     };
   }
 
-  private static Kernel rms(Kernel plain, String wide, String factor, RmsNormText text) {
+  /**
+   * The kernel of an RMS norm.
+   *
+   * @param factor f in TorchScript
+   * @param fused whether PyTorch's fused operators compute it on a GPU
+   */
+  private static Kernel rms(
+      Kernel plain, String wide, String factor, RmsNormText text, boolean fused) {
+    UnaryOperator<String> own = source -> wide + source.replace("{factor}", factor);
+    String forward = own.apply(RMS_FORWARD);
+    String again = own.apply(RMS_AGAIN);
+    String back = own.apply(RMS_BACK);
     return derived(
         plain,
-        wide + RMS_FORWARD.replace("{factor}", factor),
-        wide + RMS_AGAIN.replace("{factor}", factor),
-        wide + RMS_BACK.replace("{factor}", factor),
+        fused ? forward.replace("def norm(", "def plain(") + FUSED_FORWARD : forward,
+        fused ? again.replace("def norm(", "def plain(") + FUSED_AGAIN : again,
+        fused ? back.replace("def back(", "def plain(") + FUSED_BACK : back,
         text);
   }
 

@@ -7,7 +7,9 @@ import io.github.peft4j.io.TensorSource;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.TensorLoader;
 import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.quantization.FrozenMatrix;
 import io.github.peft4j.quantization.Quantization;
+import io.github.peft4j.quantization.QuantizedTensors;
 import io.github.peft4j.transformer.block.Embedding;
 import io.github.peft4j.transformer.block.Linear;
 import io.github.peft4j.transformer.block.Norm;
@@ -55,6 +57,7 @@ final class Checkpoint implements Weights {
 
   private final String what;
   private final TensorSource source;
+  private final @Nullable QuantizedTensors stored;
   private final TensorLoader loader;
   private final String root;
   private final List<String> otherRoots;
@@ -66,6 +69,13 @@ final class Checkpoint implements Weights {
   private final List<String> problems = new ArrayList<>();
   private final List<String> initialised = new ArrayList<>();
   private final List<String> notQuantized = new ArrayList<>();
+
+  /** Matrices in fewer bits that became plain numbers. */
+  private final List<String> dense = new ArrayList<>();
+
+  /** The number of maps whose weight stays as it is stored, in fewer bits. */
+  private int kept;
+
   private int quantized;
 
   /**
@@ -90,6 +100,7 @@ final class Checkpoint implements Weights {
       @Nullable Quantization quantization) {
     this.what = what;
     this.source = source;
+    this.stored = source instanceof QuantizedTensors matrices ? matrices : null;
     this.loader = loader;
     this.root = root;
     this.otherRoots = List.of(usualRoot, "");
@@ -129,13 +140,33 @@ final class Checkpoint implements Weights {
   boolean areSame(String name, String other) {
     return has(name)
         && has(other)
+        && !isQuantized(name)
+        && !isQuantized(other)
         && TensorHash.of(source, stored(name)).equals(TensorHash.of(source, stored(other)));
+  }
+
+  /** Whether a tensor of the checkpoint is a matrix in fewer bits. */
+  private boolean isQuantized(String name) {
+    return stored != null && stored.isQuantized(stored(name));
   }
 
   /** A required tensor of this shape. */
   @Override
   public NDArray tensor(String name, long... shape) {
-    return fits(name, shape) ? loader.load(source, stored(name)) : placeholder(shape);
+    return fits(name, shape) ? load(name) : placeholder(shape);
+  }
+
+  /** A tensor as plain numbers. */
+  private NDArray load(String name) {
+    QuantizedTensors matrices = stored;
+    if (matrices == null || !matrices.isQuantized(stored(name))) {
+      return loader.load(source, stored(name));
+    }
+    dense.add(name);
+    try (Scope scope = new Scope();
+        FrozenMatrix matrix = matrices.matrix(stored(name), false, loader)) {
+      return Scope.release(matrix.dense());
+    }
   }
 
   /**
@@ -155,7 +186,7 @@ final class Checkpoint implements Weights {
     }
     NDArray whole = Scope.release(Tensors.zeros(loader.manager(), loader.precision(), shape));
     for (Part part : parts) {
-      try (NDArray loaded = loader.load(source, stored(part.name()));
+      try (NDArray loaded = load(part.name());
           NDArray place = Tensors.part(whole, part.offset(), part.shape())) {
         Tensors.copy(place, loaded);
       }
@@ -166,6 +197,14 @@ final class Checkpoint implements Weights {
   @Override
   public Linear linear(
       String name, Role role, long in, long out, boolean bias, boolean transposed) {
+    String weight = name + ".weight";
+    QuantizedTensors matrices = stored;
+    if (matrices != null && matrices.isQuantized(stored(weight)) && fits(weight, out, in)) {
+      kept++;
+      FrozenMatrix matrix = matrices.matrix(stored(weight), transposed, loader);
+      NDArray shift = bias ? tensor(name + ".bias", out) : null;
+      return new Linear(name, role, matrix, shift, transposed);
+    }
     Linear linear = Weights.super.linear(name, role, in, out, bias, transposed);
     Quantization fewer = quantization;
     if (fewer != null && IN_LAYERS.contains(role)) {
@@ -317,6 +356,17 @@ final class Checkpoint implements Weights {
     }
     if (quantization != null) {
       sayWhatIsQuantized(quantization);
+    }
+    if (kept > 0) {
+      LOG.info("{}: {} linear maps are kept in fewer bits, as they are stored", what, kept);
+    }
+    if (!dense.isEmpty()) {
+      LOG.warn(
+          "{}: {} matrices are stored in fewer bits, but are no linear maps of their own in the"
+              + " model, and are plain numbers in memory: {}",
+          what,
+          dense.size(),
+          head(dense, 20));
     }
     if (!initialised.isEmpty()) {
       LOG.atLevel(chosen ? Level.INFO : Level.WARN)

@@ -11,6 +11,7 @@ import io.github.peft4j.transformer.TransformerModel;
 import io.github.peft4j.transformer.block.Body;
 import io.github.peft4j.transformer.block.EncoderDecoder;
 import io.github.peft4j.transformer.block.Stack;
+import io.github.peft4j.transformer.checkpoint.quantized.QuantizedCheckpoint;
 import io.github.peft4j.transformer.config.ModelConfig;
 import io.github.peft4j.transformer.config.QuantizedWeights;
 import io.github.peft4j.transformer.config.Task;
@@ -22,6 +23,7 @@ import io.github.peft4j.transformer.family.StackSpec;
 import io.github.peft4j.transformer.head.Head;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -62,7 +64,7 @@ public final class Models {
 
   private static Family requireSupported(ModelConfig config) {
     Family family = Families.of(config);
-    QuantizedWeights.refuse(config);
+    QuantizedWeights.of(config);
     return family;
   }
 
@@ -103,7 +105,18 @@ public final class Models {
       long seed,
       @Nullable Quantization quantization) {
     Family family = requireSupported(config);
-    QuantizedWeights.refuse(config, source);
+    Optional<QuantizedWeights> quantized = QuantizedWeights.of(config);
+    if (quantized.isEmpty()) {
+      QuantizedWeights.refuse(config, source);
+    } else if (quantization != null) {
+      throw new IllegalArgumentException(
+          config.source()
+              + ": the weights are quantised already, "
+              + quantized.get().format()
+              + ", and are kept so; load the model without quantize("
+              + quantization.named()
+              + ")");
+    }
     Heads heads = family.heads(config);
     Task chosen = task == null ? heads.task(config) : task;
     String root = heads.root(chosen.type());
@@ -113,7 +126,7 @@ public final class Models {
       Checkpoint weights =
           new Checkpoint(
               config.source(),
-              named(family, source),
+              named(family, source, quantized),
               loader,
               root,
               heads.root(),
@@ -141,9 +154,11 @@ public final class Models {
   }
 
   /** The tensors under the names of today's modules, without those of other parts of the model. */
-  private static TensorSource named(Family family, TensorSource source) {
+  private static TensorSource named(
+      Family family, TensorSource source, Optional<QuantizedWeights> quantized) {
     TensorSource today = OldNames.today(source);
-    return family.part().map(part -> PartNames.of(part, today)).orElse(today);
+    TensorSource part = family.part().map(of -> PartNames.of(of, today)).orElse(today);
+    return quantized.isEmpty() ? part : new QuantizedCheckpoint(part, quantized.get());
   }
 
   private static void warnOfUnread(ModelConfig config, Family family) {

@@ -12,8 +12,43 @@ import java.util.Set;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
-/** Detects models with quantised weights, which are not supported. */
-public final class QuantizedWeights {
+/**
+ * How the weights of a checkpoint are quantised, as {@code quantization_config} in its config.json
+ * says.
+ *
+ * @param format of the tensors
+ * @param settings the content of {@code quantization_config}
+ */
+public record QuantizedWeights(Format format, ModelConfig settings) {
+
+  /** A format that is read. */
+  public enum Format {
+    /** NF4 or FP4 by bitsandbytes. */
+    BITSANDBYTES_4BIT("4-bit by bitsandbytes"),
+    /** LLM.int8 by bitsandbytes. */
+    BITSANDBYTES_8BIT("8-bit by bitsandbytes"),
+    /** GPTQ in groups, with 4 or 8 bits. */
+    GPTQ("GPTQ"),
+    /** AWQ in groups, with 4 bits. */
+    AWQ("AWQ");
+
+    private final String named;
+
+    Format(String named) {
+      this.named = named;
+    }
+
+    /** What it is called in messages. */
+    @Override
+    public String toString() {
+      return named;
+    }
+  }
+
+  /** What {@code checkpoint_format} and AWQ's {@code version} say about layouts that are read. */
+  private static final Set<String> GPTQ_LAYOUTS = Set.of("gptq", "gptq_v2");
+
+  private static final Set<Integer> GPTQ_BITS = Set.of(4, 8);
 
   private static final List<String> FIELDS =
       List.of("quantization_config", "compression_config", "quantization");
@@ -36,19 +71,92 @@ public final class QuantizedWeights {
 
   private static final Set<DType> INTEGERS = Set.of(DType.U8, DType.I8, DType.I32);
 
-  private QuantizedWeights() {}
-
   /**
-   * Refuses a config of quantised weights.
+   * What a config says about its weights; empty if they are plain numbers.
    *
-   * @throws UnsupportedModelException if weights are quantised; the message names method and bits
+   * @throws UnsupportedModelException if weights are quantised in a way that is not read; the
+   *     message names method and bits
+   * @throws IllegalArgumentException if a setting has a wrong value
    */
-  public static void refuse(ModelConfig config) {
+  public static Optional<QuantizedWeights> of(ModelConfig config) {
+    JsonObject whole = config.json();
     for (String field : FIELDS) {
-      if (config.has(field) && config.json().get(field) instanceof JsonObject settings) {
-        throw refused(config, "field '" + field + "' means that the weights are " + of(settings));
+      config.has(field);
+      if (whole.get(field) instanceof JsonObject settings) {
+        Optional<Format> format =
+            field.equals(FIELDS.get(0))
+                ? format(ModelConfig.of(settings, config.source() + ": " + field))
+                : Optional.empty();
+        if (format.isEmpty()) {
+          throw refused(
+              config, "field '" + field + "' means that the weights are " + named(settings));
+        }
+        return Optional.of(
+            new QuantizedWeights(
+                format.get(), ModelConfig.of(settings, config.source() + ": " + field)));
       }
     }
+    return Optional.empty();
+  }
+
+  private static Optional<Format> format(ModelConfig settings) {
+    boolean four = settings.flag("load_in_4bit", false);
+    boolean eight = settings.flag("load_in_8bit", false);
+    String byDefault = four || eight ? "bitsandbytes" : "";
+    switch (settings.text("quant_method", byDefault)) {
+      case "bitsandbytes":
+        if (four == eight) {
+          throw settings.error(
+              "load_in_4bit",
+              four,
+              "either it or load_in_8bit, which is " + eight + ", to be true");
+        }
+        return Optional.of(four ? Format.BITSANDBYTES_4BIT : Format.BITSANDBYTES_8BIT);
+      case "gptq":
+        return GPTQ_BITS.contains(settings.integer("bits", 4))
+                && GPTQ_LAYOUTS.contains(gptqLayout(settings))
+            ? Optional.of(Format.GPTQ)
+            : Optional.empty();
+      case "awq":
+        return settings.integer("bits", settings.integer("w_bit", 4)) == 4
+                && settings
+                    .text("version", settings.text("format", "gemm"))
+                    .equalsIgnoreCase("gemm")
+                && !settings.text("backend", "").equals("llm-awq")
+            ? Optional.of(Format.AWQ)
+            : Optional.empty();
+      default:
+        return Optional.empty();
+    }
+  }
+
+  private static String gptqLayout(ModelConfig settings) {
+    return settings.text("checkpoint_format", settings.text("format", "gptq"));
+  }
+
+  /** The bits of a code of GPTQ or AWQ. */
+  public int bits() {
+    return settings.integer("bits", settings.integer("w_bit", 4));
+  }
+
+  /**
+   * The number of inputs in a group of GPTQ or AWQ.
+   *
+   * @param in the number of inputs, which are one group if the setting is -1
+   * @throws IllegalArgumentException if it is neither -1 nor above 0
+   */
+  public long groupSize(long in) {
+    String field = settings.has("group_size") ? "group_size" : "q_group_size";
+    int size = settings.integer(field, 128);
+    if (size != -1 && size < 1) {
+      throw settings.error(field, size, "-1, or a number above 0 such as 128");
+    }
+    return size == -1 ? in : size;
+  }
+
+  /** What is added to the zeros that GPTQ's files hold: 1 in their first version. */
+  public int moreThanStored() {
+    return format == Format.GPTQ && gptqLayout(settings).equals("gptq") ? 1 : 0;
   }
 
   /**
@@ -79,11 +187,13 @@ public final class QuantizedWeights {
             config.source()
                 + ": "
                 + found
-                + ", which is not supported. Load the plain model without quantisation: an"
-                + " adapter that was trained on the quantised weights fits it"));
+                + ", which is not supported. Supported are bitsandbytes with 4 and 8 bits, GPTQ with"
+                + " 4 and 8 bits (checkpoint_format gptq and gptq_v2) and AWQ with 4 bits (version"
+                + " gemm). Load the plain model without quantisation: an adapter that was trained"
+                + " on the quantised weights fits it"));
   }
 
-  private static String of(JsonObject settings) {
+  private static String named(JsonObject settings) {
     String method =
         settings.get("quant_method") instanceof JsonPrimitive named ? named.getAsString() : "";
     String bits =

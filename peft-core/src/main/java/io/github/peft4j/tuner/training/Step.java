@@ -29,8 +29,9 @@ public interface Step {
   /**
    * The state that the optimizer keeps for a tensor, by PyTorch's names: {@code exp_avg} and {@code
    * exp_avg_sq} of AdamW, of the tensor's shape, and {@code step}, a scalar: the number of updates.
-   * Empty if the tensor is not trained. A tensor whose whole state is set to zero is trained as by
-   * a new optimizer.
+   * AdamW with moments of 8 bits has {@code state1}, {@code state2}, {@code absmax1} and {@code
+   * absmax2} in place of the first two. Arrays may be in the host's memory. Empty if the tensor is
+   * not trained. A tensor whose whole state is set to zero is trained as by a new optimizer.
    */
   Map<String, NDArray> moments(Trainable tensor);
 }

@@ -9,6 +9,8 @@ import ai.djl.ndarray.types.Shape;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.quantization.bitsandbytes.BitsandbytesText;
 import io.github.peft4j.quantization.float8.Float8Text;
+import io.github.peft4j.quantization.gguf.BlockCuda;
+import io.github.peft4j.quantization.gguf.GgufBlocks;
 import io.github.peft4j.transformer.cuda.CrossEntropyText;
 import io.github.peft4j.transformer.cuda.GainText;
 import io.github.peft4j.transformer.cuda.GatedText;
@@ -36,6 +38,12 @@ class NvrtcTest {
 
   private static List<Text> texts() {
     List<Text> all = new ArrayList<>();
+    for (GgufBlocks type : GgufBlocks.values()) {
+      for (Precision precision :
+          List.of(Precision.FLOAT32, Precision.BFLOAT16, Precision.FLOAT16)) {
+        all.add(new Text(requireNonNull(BlockCuda.dense(type, precision)), "unsigned char"));
+      }
+    }
     for (String type : List.of("bf16", "fp16", "float")) {
       for (GatedText text : GatedText.values()) {
         all.add(new Text(text.forward(), type, type));
@@ -138,7 +146,7 @@ class NvrtcTest {
 
   @Test
   void aDeviceNewerThanTheCompilerGetsPtxOfVectorLoads() {
-    Text text = texts().get(0);
+    Text text = texts().stream().filter(t -> t.types()[0].equals("bf16")).findFirst().orElseThrow();
     String source = CudaText.PRELUDE + text.text().source();
     byte[] code = nvrtc().compile(source, 9990, definitions(text, 8));
     assertThat(new String(code, StandardCharsets.ISO_8859_1))
