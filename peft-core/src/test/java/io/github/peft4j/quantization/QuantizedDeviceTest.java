@@ -74,11 +74,7 @@ class QuantizedDeviceTest {
   private static FrozenMatrix copy(FrozenMatrix matrix, Precision precision) {
     if (matrix instanceof Int8Matrix eight) {
       return Int8Matrix.of(
-          eight.quantization(),
-          onHost(eight.numbers()),
-          onHost(eight.largest()),
-          false,
-          precision);
+          eight.quantization(), onHost(eight.numbers()), onHost(eight.largest()), false, precision);
     }
     if (matrix instanceof GgufMatrix blocks) {
       return GgufMatrix.of(
@@ -122,7 +118,9 @@ class QuantizedDeviceTest {
           try (FrozenMatrix ours = quantization.store(here, false, precision);
               FrozenMatrix gpu = quantization.store(there, false, precision);
               FrozenMatrix same = copy(gpu, precision)) {
-            assertThat(gpu.numbers().toByteArray()).as(what).isEqualTo(ours.numbers().toByteArray());
+            assertThat(gpu.numbers().toByteArray())
+                .as(what)
+                .isEqualTo(ours.numbers().toByteArray());
             long before = CudaText.launches();
             float[] dense = Tensors.floats(gpu.dense());
             assertThat(CudaText.launches() - before).as(what + ": launches").isEqualTo(1);
@@ -148,8 +146,7 @@ class QuantizedDeviceTest {
               Tensors.floats(Tensors.cast(x, Precision.FLOAT32).matMul(wide.transpose()));
           float[] found = Tensors.floats(matrix.map(x, null));
           for (int i = 0; i < found.length; i++) {
-            assertThat((double) found[i])
-                .isCloseTo(expected[i], within(1e-3));
+            assertThat((double) found[i]).isCloseTo(expected[i], within(1e-3));
           }
         }
       }

@@ -78,7 +78,8 @@ class QuantizedTest {
     return MethodsTest.methods()
         .filter(method -> method.name().matches(chosen))
         .flatMap(
-            method -> Stream.of(Nf4.doubleQuantized(), Int8.BY_ROW).map(q -> Arguments.of(method, q)));
+            method ->
+                Stream.of(Nf4.doubleQuantized(), Int8.BY_ROW).map(q -> Arguments.of(method, q)));
   }
 
   /** The model in fewer bits, and the folder of its numbers as they are then. */
@@ -164,7 +165,9 @@ class QuantizedTest {
         model.merge();
         assertNear("logits, merged", TinyStep.logits(model), adapted);
         model.unmerge();
-        assertThat(codes(model)).as("what is stored, after unmerging").containsExactlyEntriesOf(codes);
+        assertThat(codes(model))
+            .as("what is stored, after unmerging")
+            .containsExactlyEntriesOf(codes);
         assertThat(TinyStep.logits(model)).isEqualTo(adapted);
       }
     }
@@ -172,8 +175,7 @@ class QuantizedTest {
 
   @ParameterizedTest(name = "{0}, {1}")
   @MethodSource("families")
-  void familiesComputeAsThePlainModel(String family, Quantization quantization)
-      throws IOException {
+  void familiesComputeAsThePlainModel(String family, Quantization quantization) throws IOException {
     try (PeftModel model = quantized(family, quantization);
         PeftModel plain = plain(model)) {
       assertNear("logits", TinyStep.logits(model), TinyStep.logits(plain));

@@ -15,6 +15,7 @@ final class Torch {
 
   /** PyTorch's numbers of types. */
   static final int UINT8 = 0;
+
   static final int INT8 = 1;
   static final int INT64 = 4;
 

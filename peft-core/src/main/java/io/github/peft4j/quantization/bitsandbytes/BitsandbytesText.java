@@ -11,7 +11,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The dense numbers of stored matrices in CUDA C. A thread makes eight of them, and writes them by
- * 16 bytes. It is bound by the memory that is written. The roundings are those of PyTorch's kernels.
+ * 16 bytes. It is bound by the memory that is written. The roundings are those of PyTorch's
+ * kernels.
  */
 public final class BitsandbytesText {
 
@@ -143,8 +144,7 @@ public final class BitsandbytesText {
   }
 
   private static Output output(Precision precision, Shape rows) {
-    return new Output(
-        precision.scalarType(), rows.getShape(), new long[] {rows.get(1), 1});
+    return new Output(precision.scalarType(), rows.getShape(), new long[] {rows.get(1), 1});
   }
 
   private static @Nullable String typeOf(Precision precision) {

@@ -20,8 +20,8 @@ public final class FourBitMatrix implements FrozenMatrix {
   /**
    * What bitsandbytes stores of a matrix with n numbers.
    *
-   * @param packed (⌈n / 2⌉, 1) in eight bits, row by row of (out, in); the first code of two has the
-   *     upper half
+   * @param packed (⌈n / 2⌉, 1) in eight bits, row by row of (out, in); the first code of two has
+   *     the upper half
    * @param absmax (⌈n / block⌉): the largest numbers of blocks in 32 bits, or codes of them
    * @param nested what the codes stand for; null if there are none
    * @param block the number of numbers of a block, an even one
@@ -201,6 +201,11 @@ public final class FourBitMatrix implements FrozenMatrix {
   @Override
   public NDArray numbers() {
     return stored.packed();
+  }
+
+  /** The shape (out, in), in which codes lie row by row. */
+  public Shape rows() {
+    return rows;
   }
 
   /** What is stored. It stays this matrix's own. */

@@ -44,8 +44,7 @@ public final class Int8Matrix implements FrozenMatrix {
     this.largest = Scope.release(largest);
     this.transposed = transposed;
     Kernel typed = DENSE.with("type", precision.scalarType());
-    CudaText text =
-        BitsandbytesText.int8(precision, codes.getShape(), format == Int8.BY_ROW);
+    CudaText text = BitsandbytesText.int8(precision, codes.getShape(), format == Int8.BY_ROW);
     this.dense = text == null ? typed : typed.cuda(text);
     this.product = new DenseProduct(dense, codes, largest);
   }
@@ -53,8 +52,8 @@ public final class Int8Matrix implements FrozenMatrix {
   /**
    * A matrix of what has been stored.
    *
-   * @param codes (out, in), whole numbers of eight bits: {@code CB} of bitsandbytes. The matrix owns
-   *     it from now on, and the next one, too
+   * @param codes (out, in), whole numbers of eight bits: {@code CB} of bitsandbytes. The matrix
+   *     owns it from now on, and the next one, too
    * @param largest (out) by row, or (1), in 32 bits: {@code SCB} of bitsandbytes
    * @param transposed whether {@link #dense()} is (in, out)
    * @param precision of {@link #dense()}

@@ -28,7 +28,9 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
-/** Blocks on the device are the numbers of {@link GgufType}, which are those of the gguf package. */
+/**
+ * Blocks on the device are the numbers of {@link GgufType}, which are those of the gguf package.
+ */
 class GgufMatrixTest {
 
   /** With one, the matrices are there, and CUDA texts make their numbers. */
@@ -54,10 +56,13 @@ class GgufMatrixTest {
   }
 
   private NDArray blocks(byte... bytes) {
-    return manager.create(ByteBuffer.wrap(bytes), new Shape(OUT, bytes.length / OUT), DataType.UINT8);
+    return manager.create(
+        ByteBuffer.wrap(bytes), new Shape(OUT, bytes.length / OUT), DataType.UINT8);
   }
 
-  /** All bits are random, scales are as large and as small as halves are, and some are not finite. */
+  /**
+   * All bits are random, scales are as large and as small as halves are, and some are not finite.
+   */
   @ParameterizedTest
   @EnumSource(GgufBlocks.class)
   void numbersAreThoseOfTheFile(GgufBlocks type) {
@@ -99,7 +104,8 @@ class GgufMatrixTest {
     }
     float[] expected = new float[32 << 16];
     GgufType.Q8_0.dequantize(bytes, 1 << 16, expected);
-    NDArray blocks = manager.create(ByteBuffer.wrap(bytes), new Shape(64, 34 << 10), DataType.UINT8);
+    NDArray blocks =
+        manager.create(ByteBuffer.wrap(bytes), new Shape(64, 34 << 10), DataType.UINT8);
     try (GgufMatrix matrix = GgufMatrix.of(GgufBlocks.Q8_0, blocks, false, Precision.FLOAT32)) {
       assertThat(Tensors.floats(matrix.dense())).isEqualTo(expected);
     }
@@ -136,14 +142,12 @@ class GgufMatrixTest {
       try (GgufMatrix matrix = GgufMatrix.load(file, name, null, false, loader)) {
         assertThat(Tensors.floats(matrix.dense())).isEqualTo(expected);
       }
-      try (GgufMatrix turned =
-          GgufMatrix.load(file, name, new long[] {2, 0, 0, 1}, true, loader)) {
+      try (GgufMatrix turned = GgufMatrix.load(file, name, new long[] {2, 0, 0, 1}, true, loader)) {
         assertThat(turned.shape()).isEqualTo(new Shape(in, 4));
         float[] values = Tensors.floats(turned.dense());
         for (int i = 0; i < in; i++) {
           assertThat(Arrays.copyOfRange(values, 4 * i, 4 * i + 4))
-              .containsExactly(
-                  expected[2 * in + i], expected[i], expected[i], expected[in + i]);
+              .containsExactly(expected[2 * in + i], expected[i], expected[i], expected[in + i]);
         }
       }
       assertThatIllegalArgumentException()
@@ -160,8 +164,7 @@ class GgufMatrixTest {
 
   private static Path file() {
     try {
-      return Path.of(
-          Objects.requireNonNull(GgufFile.class.getResource("types.gguf")).toURI());
+      return Path.of(Objects.requireNonNull(GgufFile.class.getResource("types.gguf")).toURI());
     } catch (URISyntaxException e) {
       throw new IllegalStateException(e);
     }
@@ -195,7 +198,8 @@ class GgufMatrixTest {
             () ->
                 GgufMatrix.of(
                     GgufBlocks.Q8_0, blocks(new byte[OUT * 35]), false, Precision.FLOAT32))
-        .withMessage("blocks of Q8_0 are (6, 35) of uint8, expected (out, a multiple of 34) of UINT8");
+        .withMessage(
+            "blocks of Q8_0 are (6, 35) of uint8, expected (out, a multiple of 34) of UINT8");
     NDArray floats = manager.create(new float[34], new Shape(1, 34));
     assertThatIllegalArgumentException()
         .isThrownBy(() -> GgufMatrix.of(GgufBlocks.Q8_0, floats, false, Precision.FLOAT32));
