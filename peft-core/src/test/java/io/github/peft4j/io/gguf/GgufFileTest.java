@@ -303,6 +303,27 @@ class GgufFileTest {
                 + " types, for example one called Q4_K_M or Q8_0");
   }
 
+  /** The vector has five floats: four would leave one in the padding, and nine need more. */
+  @ParameterizedTest
+  @CsvSource({
+    "4, ends at byte 8784; and the padding behind it has a byte of",
+    "9, has 36 bytes; but 32 follow its offset",
+    "-1, has a negative dimension",
+  })
+  void aWrongShapeIsRefused(byte length, String message) throws IOException {
+    byte[] all = Files.readAllBytes(path);
+    byte[] tensor = "plain.vector".getBytes(StandardCharsets.US_ASCII);
+    int at = indexOf(all, tensor) + tensor.length + 4;
+    assertThat(all[at]).isEqualTo((byte) 5);
+    Arrays.fill(all, at, at + 8, (byte) (length < 0 ? -1 : 0));
+    all[at] = length;
+    assertThatThrownBy(() -> GgufFile.of("x.gguf", ByteBuffer.wrap(all)))
+        .isInstanceOf(GgufException.class)
+        .hasMessageStartingWith("x.gguf: tensor plain.vector")
+        .hasMessageContaining(message.replace(';', ','))
+        .hasMessageEndingWith("; the file is damaged or incomplete: fetch it again");
+  }
+
   private static int indexOf(byte[] all, byte[] part) {
     int at = 0;
     while (!Arrays.equals(all, at, at + part.length, part, 0, part.length)) {
