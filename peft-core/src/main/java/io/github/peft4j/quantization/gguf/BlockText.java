@@ -4,9 +4,8 @@ import io.github.peft4j.io.gguf.GgufType;
 import io.github.peft4j.kernel.Kernel;
 
 /**
- * TorchScript that makes numbers of blocks. Each operation is
- * one of {@link GgufType#dequantize}, in single precision, so that the results are the same to the
- * bit.
+ * TorchScript that makes numbers of blocks. Each operation is one of {@link GgufType#dequantize},
+ * in single precision, so that the results are the same to the bit.
  */
 final class BlockText {
 

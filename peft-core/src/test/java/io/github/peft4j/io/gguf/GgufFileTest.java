@@ -259,8 +259,8 @@ class GgufFileTest {
     byte[] old = Arrays.copyOf("tjgg".getBytes(StandardCharsets.US_ASCII), 30);
     assertRefused(
         old,
-        "the first four bytes are 74 6a 67 67, expected \"GGUF\"; it is llama.cpp's format of before"
-            + " August 2023: convert the model again");
+        "the first four bytes are 74 6a 67 67, expected \"GGUF\"; it is llama.cpp's format of"
+            + " before August 2023: convert the model again");
     assertRefused(
         header(Integer.reverseBytes(3), 0, 0),
         "version is 3 with its bytes reversed, so that the file is big-endian; expected a"
@@ -274,8 +274,8 @@ class GgufFileTest {
             + broken);
     assertRefused(
         header(3, 0, -1),
-        "the number of keys is 18446744073709551615, but the rest of the file, 0 bytes, has room for"
-            + " 0"
+        "the number of keys is 18446744073709551615, but the rest of the file, 0 bytes, has room"
+            + " for 0"
             + broken);
     byte[] pointer =
         Arrays.copyOf(
