@@ -2,6 +2,7 @@ package io.github.peft4j.methods.adapter;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import ai.djl.Device;
@@ -37,6 +38,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -80,7 +82,7 @@ class QuantizedModelTest {
   private static List<byte[]> stored(PeftModel model) {
     List<byte[]> all = new ArrayList<>();
     for (ParameterSite parameter : quantized(model)) {
-      all.add(parameter.frozenMatrix().numbers().toByteArray());
+      all.add(Objects.requireNonNull(parameter.frozenMatrix()).numbers().toByteArray());
     }
     return all;
   }
@@ -174,6 +176,35 @@ class QuantizedModelTest {
       assertThat(error.largest()).isCloseTo(largest, within(1e-5));
       return error;
     }
+  }
+
+  /** The last weight cannot be quantised: those before it are as they were. */
+  @Test
+  void aFailureInTheMiddleLeavesAllAsItWas() {
+    long before = Tensors.live();
+    try (PeftModel model = checkpoint("nf4-double").adapt(LORA)) {
+      float[] beside = logits(model);
+      List<byte[]> numbers = stored(model);
+      NDArray last =
+          model.adapter("default").tensors().entrySet().stream()
+              .filter(tensor -> tensor.getKey().endsWith("down_proj.lora_B.weight"))
+              .findFirst()
+              .orElseThrow()
+              .getValue()
+              .value();
+      float[] values = Tensors.floats(last);
+      try (NDArray broken = last.getManager().create(new float[values.length], last.getShape());
+          NDArray sound = last.getManager().create(values, last.getShape())) {
+        broken.addi(Float.NaN);
+        Tensors.copy(last, broken);
+        assertThatThrownBy(model::mergeAndQuantize).hasMessageContaining("not finite");
+        Tensors.copy(last, sound);
+      }
+      assertThat(stored(model)).usingRecursiveComparison().isEqualTo(numbers);
+      assertThat(logits(model)).isEqualTo(beside);
+      assertThat(model.mergeAndQuantize().matrices()).isEqualTo(7);
+    }
+    assertThat(Tensors.live()).isEqualTo(before);
   }
 
   @Test
