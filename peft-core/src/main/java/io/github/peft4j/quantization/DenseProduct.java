@@ -66,6 +66,13 @@ public final class DenseProduct {
               y = torch.addmm(bias.to(x.dtype), torch.reshape(x, [-1, torch.size(x, -1)]), turned)
               return torch.reshape(y, torch.add(torch.slice(torch.size(x), 0, -1), [torch.size(turned, 1)]))
           """);
+  private static final Kernel UNREAD =
+      Kernel.of(
+          Kernel.UNREAD
+              + """
+              def map(x: Tensor) -> Tensor:
+                  return unread(x, {out})
+              """);
   private static final Kernel BIAS =
       Kernel.of(
           """
@@ -82,9 +89,10 @@ public final class DenseProduct {
    * Creates the products of a matrix.
    *
    * @param dense makes the matrix (out, in) of the parts
+   * @param out the number of rows of the matrix
    * @param parts what is stored; the caller closes them, later than the last backward pass
    */
-  public DenseProduct(Kernel dense, NDArray... parts) {
+  public DenseProduct(Kernel dense, long out, NDArray... parts) {
     this.dense = dense;
     this.parts = parts.clone();
     String stored =
@@ -95,15 +103,24 @@ public final class DenseProduct {
     Kernel backBias = Kernel.of("def back(g, sum_x, bias, " + stored + ")").by(this::backBias);
     Kernel biasAlone =
         Kernel.of("def back(g, bias)").by(given -> new NDList(sum(given.get(0), given.get(1))));
+    Kernel unread = UNREAD.with("out", out);
+    Kernel alone =
+        Kernel.of("def map(x, " + stored + ")")
+            .by(given -> new NDList(product(given.get(0), null)));
     this.map =
         Kernel.of("def map(x, " + stored + ")")
             .derivative("x", null, back)
+            .late(unread, alone)
             .by(given -> new NDList(product(given.get(0), null)));
+    Kernel withBias =
+        Kernel.of("def map(x, bias, " + stored + ")")
+            .by(given -> new NDList(product(given.get(0), given.get(1))));
     this.mapBias =
         Kernel.of("def map(x, bias, " + stored + ")")
             .derivative("x", null, back)
             .derivative("bias", null, biasAlone)
             .derivative("x, bias", null, backBias)
+            .late(unread, withBias)
             .by(given -> new NDList(product(given.get(0), given.get(1))));
   }
 
