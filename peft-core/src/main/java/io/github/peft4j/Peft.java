@@ -5,6 +5,7 @@ import ai.djl.engine.Engine;
 import io.github.peft4j.adapter.BaseModelOrigin;
 import io.github.peft4j.data.tokenizer.Tokenizer;
 import io.github.peft4j.embed.EmbeddingSettings;
+import io.github.peft4j.gguf.GgufModel;
 import io.github.peft4j.hub.HubException;
 import io.github.peft4j.hub.HubModel;
 import io.github.peft4j.io.TensorHash;
@@ -19,6 +20,7 @@ import io.github.peft4j.transformer.checkpoint.Models;
 import io.github.peft4j.transformer.config.ModelConfig;
 import io.github.peft4j.transformer.config.Task;
 import java.nio.file.Path;
+import java.util.Optional;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -95,6 +97,12 @@ public final class Peft {
 
   private static Loader from(FolderOrHub source) {
     Path folder = source.folder();
+    Optional<Path> gguf = GgufModel.find(folder);
+    if (gguf.isPresent()) {
+      GgufModel model = GgufModel.read(gguf.get());
+      return new Loader(
+          model.config(), model::tensors, model::tokenizer, source.name(), gguf.get());
+    }
     ModelConfig config = ModelConfig.read(folder);
     return new Loader(
         config,

@@ -5,10 +5,13 @@ import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonPrimitive;
 import io.github.peft4j.adapter.Merger;
+import io.github.peft4j.gguf.GgufWeights;
 import io.github.peft4j.io.FileGroup;
 import io.github.peft4j.io.JsonFile;
 import io.github.peft4j.io.TensorInfo;
 import io.github.peft4j.io.TensorSource;
+import io.github.peft4j.io.gguf.GgufMetadata;
+import io.github.peft4j.io.gguf.GgufType;
 import io.github.peft4j.io.safetensors.ShardedWriter;
 import io.github.peft4j.io.safetensors.SparseWriter;
 import io.github.peft4j.io.safetensors.WeightsWriter;
@@ -16,7 +19,9 @@ import io.github.peft4j.io.weights.ModelWeights;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.TensorBytes;
 import io.github.peft4j.transformer.TransformerModel;
+import io.github.peft4j.transformer.config.ModelConfig;
 import io.github.peft4j.transformer.config.Task;
+import io.github.peft4j.transformer.config.UnsupportedModelException;
 import io.github.peft4j.tuner.site.ParameterSite;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -27,6 +32,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.BiConsumer;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.slf4j.Logger;
@@ -80,13 +86,7 @@ public final class ModelFiles {
           rounded);
     }
     List<PartsOfTensor> open = new ArrayList<>();
-    Stream.concat(model.parameters(), model.untied(merger::changes))
-        .forEach(parameter -> add(writer, parameter, model.precision(), merger, open));
-    if (model.untied(merger::changes).findAny().isPresent()) {
-      model
-          .secondNames()
-          .forEach((name, parameter) -> add(writer, name, parameter, model.precision(), merger));
-    }
+    addAll(writer, model, merger, open);
     Path origin = model.others().isEmpty() ? null : companions.folder();
     try (TensorSource others = origin == null ? null : ModelWeights.open(origin);
         FileGroup files = new FileGroup(folder)) {
@@ -100,6 +100,67 @@ public final class ModelFiles {
       files.commit();
     } finally {
       open.forEach(PartsOfTensor::close);
+    }
+  }
+
+  /**
+   * Writes a language model into one GGUF file, with what llama.cpp takes of its config.
+   *
+   * @param tokenizer adds the keys of the tokenizer for a config
+   * @param name of the model, for people
+   * @throws UnsupportedModelException if GGUF has no such model
+   */
+  public static void writeGguf(
+      TransformerModel model,
+      Merger merger,
+      BiConsumer<ModelConfig, GgufMetadata.Builder> tokenizer,
+      String name,
+      Path file,
+      GgufType type) {
+    Path whole = file.toAbsolutePath();
+    Task.Type task = model.task().type();
+    if (task != Task.Type.CAUSAL_LM || !model.others().isEmpty()) {
+      throw new UnsupportedModelException(
+          new IllegalArgumentException(
+              "%s cannot be a GGUF file: %s; expected a model of texts for CAUSAL_LM"
+                  .formatted(
+                      model.config().source(),
+                      task == Task.Type.CAUSAL_LM
+                          ? "it is a part of a model with " + model.others()
+                          : "it is for " + task)));
+    }
+    ModelConfig config = ModelConfig.of(config(model, merger), model.config().source());
+    GgufWeights writer =
+        new GgufWeights(
+            whole.getFileName().toString(),
+            config,
+            model.config().generation(),
+            name,
+            type,
+            metadata -> tokenizer.accept(config, metadata));
+    List<PartsOfTensor> open = new ArrayList<>();
+    addAll(writer, model, merger, open);
+    try (FileGroup files = new FileGroup(whole.getParent())) {
+      writer.writeTo(files);
+      files.commit();
+    } finally {
+      open.forEach(PartsOfTensor::close);
+    }
+  }
+
+  /**
+   * Adds the tensors of a model under their names.
+   *
+   * @param open gets what has to be closed after the tensors are written
+   */
+  private static void addAll(
+      WeightsWriter writer, TransformerModel model, Merger merger, List<PartsOfTensor> open) {
+    Stream.concat(model.parameters(), model.untied(merger::changes))
+        .forEach(parameter -> add(writer, parameter, model.precision(), merger, open));
+    if (model.untied(merger::changes).findAny().isPresent()) {
+      model
+          .secondNames()
+          .forEach((name, parameter) -> add(writer, name, parameter, model.precision(), merger));
     }
   }
 
