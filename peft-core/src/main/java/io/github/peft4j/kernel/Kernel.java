@@ -333,6 +333,18 @@ public final class Kernel {
 
   /** Calls the kernel with these arrays, divided as the lists are. */
   private NDList runWithLists(NDList arrays, NDList... like) {
+    if (ModuleCall.isAvailable()) {
+      IValue[] values = new IValue[like.length];
+      int from = 0;
+      for (int i = 0; i < like.length; i++) {
+        int to = from + like[i].size();
+        values[i] =
+            IValue.listFrom(
+                arrays.subList(from, to).stream().map(Kernel::native_).toArray(PtNDArray[]::new));
+        from = to;
+      }
+      return execute(arrays, values);
+    }
     try (Scope scope = new Scope()) {
       NDList inputs = new NDList();
       for (int i = 0; i < like.length; i++) {
@@ -395,9 +407,19 @@ public final class Kernel {
     if (byCuda != null) {
       return byCuda;
     }
+    return execute(
+        inputs, inputs.stream().map(input -> IValue.from(native_(input))).toArray(IValue[]::new));
+  }
+
+  /**
+   * Runs the TorchScript.
+   *
+   * @param values the same as the inputs, which are closed
+   */
+  private NDList execute(NDList inputs, IValue... values) {
     PLAIN_EXECUTOR.get();
     try {
-      return IValueUtils.forward(module(), inputs, true);
+      return ModuleCall.call(module(), inputs, values);
     } catch (EngineException e) {
       StringBuilder shapes = new StringBuilder();
       inputs.forEach(a -> shapes.append(' ').append(a.getShape()));

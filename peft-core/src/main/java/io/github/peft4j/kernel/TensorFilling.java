@@ -50,10 +50,8 @@ final class TensorFilling implements Consumer<ByteBuffer> {
         switch (info.dtype()) {
           case U8 -> DataType.UINT8;
           case I8 -> DataType.INT8;
-          case I16 -> DataType.INT16;
           case I32 -> DataType.INT32;
           case I64 -> DataType.INT64;
-          case BOOL -> DataType.BOOLEAN;
           case F16 -> DataType.FLOAT16;
           case F64 -> DataType.FLOAT64;
           default -> DataType.FLOAT32; // DJL has no bfloat16, so it is widened here

@@ -9,7 +9,6 @@ import io.github.peft4j.io.TensorInfo;
 import io.github.peft4j.io.TensorSource;
 import java.nio.charset.StandardCharsets;
 import java.util.Map;
-import java.util.Objects;
 import java.util.Optional;
 
 /**
@@ -46,13 +45,11 @@ public final class TensorLoader implements AutoCloseable {
       Map.of(
           DType.U8, 0,
           DType.I8, 1,
-          DType.I16, 2,
           DType.I32, 3,
           DType.I64, 4,
           DType.F16, Precision.FLOAT16.scalarType(),
           DType.F32, Precision.FLOAT32.scalarType(),
           DType.F64, Precision.FLOAT64.scalarType(),
-          DType.BOOL, 11,
           DType.BF16, Precision.BFLOAT16.scalarType());
 
   /** Is told of every tensor that is loaded. */
@@ -115,7 +112,11 @@ public final class TensorLoader implements AutoCloseable {
     return load(source, info, like);
   }
 
-  /** Loads a tensor in its stored shape and in the type that it has in the file. */
+  /**
+   * Loads a tensor in its stored shape and in the type that it has in the file.
+   *
+   * @throws IllegalArgumentException for types that DJL cannot make: I16 and BOOL
+   */
   public NDArray loadStored(TensorSource source, String name) {
     return loadAs(source, source.info(name));
   }
@@ -133,7 +134,12 @@ public final class TensorLoader implements AutoCloseable {
   }
 
   private static int scalarType(TensorInfo info) {
-    return Objects.requireNonNull(STORED.get(info.dtype()));
+    Integer type = STORED.get(info.dtype());
+    if (type == null) {
+      throw new IllegalArgumentException(
+          "tensor " + info + " has a type that is not loaded; expected one of " + STORED.keySet());
+    }
+    return type;
   }
 
   private NDArray load(TensorSource source, TensorInfo info, NDArray target) {

@@ -7,7 +7,7 @@ import com.sun.jna.Native;
 import com.sun.jna.Structure;
 
 /** The bytes that this process has allocated outside of Java's heap, as glibc counts them. */
-final class NativeMemory {
+public final class NativeMemory {
 
   /** glibc, from 2.33 on. */
   public interface Glibc extends Library {
@@ -35,7 +35,7 @@ final class NativeMemory {
   private NativeMemory() {}
 
   /** Skips the test where nobody counts. */
-  static long used() {
+  public static long used() {
     Counts counts = null;
     try {
       counts = Native.load("c", Glibc.class).mallinfo2();

@@ -15,6 +15,7 @@ import io.github.peft4j.generate.GenerationConfig;
 import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.OutOfDeviceMemoryException;
 import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.quantization.NativeMemory;
 import io.github.peft4j.toy.Exhausted;
 import io.github.peft4j.toy.TinyLlama;
 import io.github.peft4j.toy.ToyConfig;
@@ -29,6 +30,7 @@ import io.github.peft4j.transformer.loss.CrossEntropy;
 import io.github.peft4j.tuner.Trainable;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
@@ -150,6 +152,26 @@ class OutOfMemoryTest {
       for (int i = 0; i < losses.size(); i++) {
         assertThat(losses.get(i)).isCloseTo(plain.losses().get(i), within(1e-5));
       }
+    }
+  }
+
+  /** What a kernel was given must not stay in memory: each failure would take as much once more. */
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void failuresTakeNoNativeMemory(boolean kernels) throws IOException {
+    TinyLlama.write(folder, new TinyLlama.Sizes(256, 512, 4, 2, 4, 24));
+    ToyLayer.kernels = kernels;
+    List<PromptExample> examples = Collections.nCopies(64, new PromptExample("a b c d a b", " c"));
+    try (PeftModel model = model()) {
+      long before = 0;
+      for (int i = 0; i < 12; i++) {
+        failAt(20, Exhausted::inForward); // of 28
+        assertThatThrownBy(
+                () -> tuner(model).on(Examples.of(examples)).batchSize(64).steps(1).run())
+            .isInstanceOf(OutOfDeviceMemoryException.class);
+        before = i == 3 ? NativeMemory.used() : before; // the first ones fill caches
+      }
+      assertThat(NativeMemory.used() - before).isLessThan(16L << 20); // a leak was 8 times 10 MiB
     }
   }
 

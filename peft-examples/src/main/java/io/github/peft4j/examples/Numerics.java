@@ -94,11 +94,12 @@ public final class Numerics {
               ? Files.createDirectories(Path.of(arguments.text("folder")))
               : Files.createTempDirectory("numerics");
       List<Setting> chosen = chosen();
+      List<Setting> trained = withNeeded(chosen);
       Trainings trainings = trainings(folder);
-      train(chosen, folder);
+      train(trained, folder);
       List<String> problems = compare(chosen, trainings);
       if (!arguments.has("folder")) {
-        trainings.delete(chosen);
+        trainings.delete(trained);
         Files.delete(folder);
       }
       return problems;
@@ -107,21 +108,31 @@ public final class Numerics {
     }
   }
 
-  /** The settings that were asked for, and what they are compared with. */
+  /** The settings that are compared: those that were asked for. */
   private List<Setting> chosen() {
     if (!arguments.has("settings")) {
       return settings;
     }
     List<Setting> chosen = new ArrayList<>();
     for (String name : arguments.list("settings", "")) {
-      Setting.Claim claim = setting(name).claim();
-      if (claim == null) {
+      if (setting(name).claim() == null) {
         throw arguments.error("'" + name + "' is what others are compared with");
       }
-      chosen.addAll(Setting.needed(settings, claim));
       chosen.add(setting(name));
     }
-    return chosen.stream().distinct().toList();
+    return chosen;
+  }
+
+  /** These, and what they are compared with. */
+  private List<Setting> withNeeded(List<Setting> chosen) {
+    List<Setting> trained = new ArrayList<>(chosen);
+    for (Setting setting : chosen) {
+      Setting.Claim claim = setting.claim();
+      if (claim != null) {
+        trained.addAll(Setting.needed(settings, claim));
+      }
+    }
+    return trained.stream().distinct().toList();
   }
 
   private void train(List<Setting> chosen, Path folder) {

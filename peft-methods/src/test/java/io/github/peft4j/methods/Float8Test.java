@@ -6,23 +6,17 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 import static org.assertj.core.api.Assertions.within;
 
 import ai.djl.Device;
-import ai.djl.ndarray.NDArray;
 import io.github.peft4j.Peft;
 import io.github.peft4j.PeftModel;
 import io.github.peft4j.config.PeftConfig;
-import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.quantization.float8.Float8;
 import io.github.peft4j.methods.lora.LoraConfig;
-import io.github.peft4j.train.step.Activations;
-import io.github.peft4j.train.step.Backpropagation;
 import io.github.peft4j.transformer.Decoding;
 import io.github.peft4j.transformer.ModelCall;
-import io.github.peft4j.transformer.pass.LossTargets;
 import io.github.peft4j.transformer.pass.ModelInput;
-import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.site.ParameterSite;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -80,59 +74,14 @@ class Float8Test {
     return (layout == null ? loader : loader.quantize(layout)).load();
   }
 
-  /** The loss and, one after the other, all gradients. */
-  private record Step(double loss, float[] gradients) {
-
-    double cosine(Step other) {
-      return dot(other) / Math.sqrt(dot(this) * other.dot(other));
-    }
-
-    private double dot(Step other) {
-      return IntStream.range(0, gradients.length)
-          .mapToDouble(i -> (double) gradients[i] * other.gradients[i])
-          .sum();
-    }
-  }
-
-  private static Step step(PeftModel model, boolean recompute) {
-    model.trainables().forEach(Trainable::clearGradient);
-    LossTargets targets = TinyFamily.targets(model);
-    double share = 1.0 / model.count(targets);
-    double loss;
-    try (Scope scope = new Scope()) {
-      Activations activations = recompute ? Activations.RECOMPUTED : Activations.KEPT;
-      Backpropagation back = new Backpropagation(model, activations);
-      loss = share * back.run(TinyFamily.input(model), targets, share, 0);
-    }
-    List<Float> all = new ArrayList<>();
-    for (Trainable tensor : model.trainables()) {
-      NDArray gradient = Autograd.gradient(tensor.value());
-      if (gradient != null) {
-        try (gradient) {
-          for (float value : Tensors.floats(gradient)) {
-            all.add(value);
-          }
-        }
-      }
-    }
-    float[] gradients = new float[all.size()];
-    for (int i = 0; i < gradients.length; i++) {
-      gradients[i] = all.get(i);
-    }
-    return new Step(loss, gradients);
-  }
-
   private static float[] logits(PeftModel model) {
-    try (ModelCall call = model.newCall();
-        Scope scope = new Scope()) {
-      return Tensors.floats(call.logits(TinyFamily.input(model)));
-    }
+    return TinyStep.logits(model);
   }
 
   private static float[] gradients(PeftModel model, String how, boolean recompute) {
     System.setProperty(DERIVATIVES, how);
     try {
-      return step(model, recompute).gradients();
+      return TinyStep.of(model, recompute).gradients();
     } finally {
       if (GIVEN == null) {
         System.clearProperty(DERIVATIVES);
@@ -176,18 +125,18 @@ class Float8Test {
   /** Both layouts have the same numbers. Rounding changes the loss, and not by much. */
   @Test
   void layoutsComputeTheSame() throws IOException {
-    List<Step> steps = new ArrayList<>();
+    List<TinyStep> steps = new ArrayList<>();
     for (Float8 layout : new Float8[] {null, Float8.TWO_LAYOUTS, Float8.ONE_LAYOUT}) {
       try (PeftModel model = load("llama", layout).adapt(LORA)) {
         MethodContract.perturb(model.adapter(PeftModel.DEFAULT), 11);
-        steps.add(step(model, false));
-        assertThat(step(model, true))
+        steps.add(TinyStep.of(model, false));
+        assertThat(TinyStep.of(model, true))
             .usingRecursiveComparison()
             .isEqualTo(steps.get(steps.size() - 1));
       }
     }
-    Step exact = steps.get(0);
-    Step eight = steps.get(1);
+    TinyStep exact = steps.get(0);
+    TinyStep eight = steps.get(1);
 
     assertThat(steps.get(2)).usingRecursiveComparison().isEqualTo(eight);
     assertThat(eight.loss())
@@ -314,10 +263,10 @@ class Float8Test {
   void denseCopiesAreFreed() throws IOException {
     try (PeftModel model = load("llama", Float8.ONE_LAYOUT).adapt(LORA.useDora(true))) {
       MethodContract.perturb(model.adapter(PeftModel.DEFAULT), 11);
-      step(model, false);
+      TinyStep.of(model, false);
       model.saveMerged(folder.resolve("merged").toString());
       long before = Tensors.live();
-      step(model, false);
+      TinyStep.of(model, false);
       logits(model);
       model.saveMerged(folder.resolve("merged").toString());
 

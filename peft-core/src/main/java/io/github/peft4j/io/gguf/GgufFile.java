@@ -181,6 +181,14 @@ public final class GgufFile implements TensorSource {
     }
   }
 
+  /**
+   * The tensors as bytes, {@link DType#U8}: the last dimension is the bytes of a row. Closing it
+   * closes the file.
+   */
+  public TensorSource stored() {
+    return new StoredBlocks(this);
+  }
+
   private void dequantize(GgufTensor tensor, Consumer<ByteBuffer> sink) {
     GgufType type = tensor.type();
     int elements = (int) Math.min(CHUNK, tensor.elementCount());

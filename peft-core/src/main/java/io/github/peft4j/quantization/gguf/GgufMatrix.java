@@ -3,10 +3,14 @@ package io.github.peft4j.quantization.gguf;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
+import io.github.peft4j.io.gguf.GgufFile;
+import io.github.peft4j.io.gguf.GgufTensor;
 import io.github.peft4j.io.gguf.GgufType;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.Scope;
+import io.github.peft4j.kernel.TensorLoader;
+import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.quantization.DenseProduct;
 import io.github.peft4j.quantization.FrozenMatrix;
 import org.jspecify.annotations.Nullable;
@@ -19,6 +23,13 @@ public final class GgufMatrix implements FrozenMatrix {
           """
           def turned(w: Tensor) -> Tensor:
               return torch.contiguous(torch.t(w))
+          """);
+
+  private static final Kernel ROWS =
+      Kernel.of(
+          """
+          def rows(blocks: Tensor, order: Tensor) -> Tensor:
+              return torch.index_select(blocks, 0, order)
           """);
 
   private final GgufBlocks type;
@@ -62,6 +73,40 @@ public final class GgufMatrix implements FrozenMatrix {
     }
     long in = shape.get(1) / stored.blockBytes() * stored.blockElements();
     return new GgufMatrix(type, blocks, new Shape(shape.get(0), in), transposed, precision);
+  }
+
+  /**
+   * Loads a matrix of a file as it is stored there.
+   *
+   * @param name of a quantised tensor (out, in) of the file
+   * @param order which row of the file each row of the matrix is, or null if they are the same
+   * @param transposed whether {@link #dense()} is (in, out)
+   * @param loader puts the blocks on its device; its precision is that of {@link #dense()}
+   * @throws IllegalArgumentException if the tensor is no matrix, or not quantised
+   */
+  public static GgufMatrix load(
+      GgufFile file,
+      String name,
+      long @Nullable [] order,
+      boolean transposed,
+      TensorLoader loader) {
+    GgufTensor tensor = file.tensor(name);
+    if (tensor.shape().length != 2) {
+      throw new IllegalArgumentException(
+          "%s: tensor %s has %d dimensions, expected a matrix"
+              .formatted(file, tensor, tensor.shape().length));
+    }
+    GgufBlocks type = GgufBlocks.of(tensor.type());
+    NDArray blocks = loader.loadStored(file.stored(), name);
+    if (order == null) {
+      return of(type, blocks, transposed, loader.precision());
+    }
+    try (blocks;
+        Scope scope = new Scope()) {
+      assert scope != null;
+      NDArray ordered = ROWS.call(blocks, Tensors.longs(loader.manager(), order));
+      return of(type, ordered, transposed, loader.precision());
+    }
   }
 
   @Override

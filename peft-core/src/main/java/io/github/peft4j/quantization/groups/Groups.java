@@ -8,6 +8,7 @@ import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.Scope;
+import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.quantization.FrozenMatrix;
 import io.github.peft4j.quantization.Quantization;
 
@@ -32,7 +33,7 @@ public record Groups(int bits, int size) implements Quantization {
               x = torch.reshape({w}.to(6), [torch.size({w}, 0), -1, {size}])          # (out, groups, size)
               low = torch.clamp_max(torch.amin(x, [-1]), 0)
               high = torch.clamp_min(torch.amax(x, [-1]), 0)
-              scales = torch.clamp(torch.div(torch.sub(high, low), {largest}), 6.1e-5, 65504.).to(5)
+              scales = torch.clamp_min(torch.div(torch.sub(high, low), {largest}), 6.1e-5).to(5)
               s = scales.to(6)
               zeros = torch.clamp(torch.round(torch.div(torch.neg(low), s)), 0, {largest})
               q = torch.add(torch.round(torch.div(x, torch.unsqueeze(s, -1))), torch.unsqueeze(zeros, -1))
@@ -67,10 +68,22 @@ public record Groups(int bits, int size) implements Quantization {
                     .with("largest", (1 << bits) - 1)
                     .with("bits", bits)
                     .callForAll(weight);
+            requireFinite(parts.get(1));
             return GroupMatrix.of(
                 this, parts.get(0), parts.get(1), parts.get(2), null, transposed, precision);
           }
         });
+  }
+
+  private void requireFinite(NDArray scales) {
+    for (float scale : Tensors.floats(scales.max(new int[] {0}))) {
+      if (!Float.isFinite(scale)) {
+        throw new IllegalArgumentException(
+            "a weight has numbers that are not finite, or too large for a scale of float16, which "
+                + named()
+                + " cannot keep; check the checkpoint, or load the model without quantize(…)");
+      }
+    }
   }
 
   /** Whether both sizes are multiples of a group's, and even. */

@@ -149,6 +149,11 @@ public final class ParameterSite extends Site<NDArray, NDArray> implements AutoC
     return frozen ? quantized.matrix : null;
   }
 
+  /** The frozen matrix in fewer bits, which stays the site's, or null if there is none. */
+  public @Nullable FrozenMatrix frozenMatrix() {
+    return content instanceof Quantized quantized ? quantized.matrix : null;
+  }
+
   /** Whether the frozen value is a matrix in fewer bits. */
   public boolean isQuantized() {
     return content instanceof Quantized;

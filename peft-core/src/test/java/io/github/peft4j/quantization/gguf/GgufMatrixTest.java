@@ -8,11 +8,17 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
+import io.github.peft4j.io.gguf.GgufFile;
 import io.github.peft4j.io.gguf.GgufType;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.Scope;
+import io.github.peft4j.kernel.TensorLoader;
 import io.github.peft4j.kernel.Tensors;
+import java.net.URISyntaxException;
 import java.nio.ByteBuffer;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.Objects;
 import java.util.Random;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -108,6 +114,49 @@ class GgufMatrixTest {
         manager.create(ByteBuffer.wrap(bytes), new Shape(out, in / 32 * 34), DataType.UINT8);
     try (GgufMatrix matrix = GgufMatrix.of(GgufBlocks.Q8_0, blocks, false, Precision.FLOAT32)) {
       assertThat(Tensors.floats(matrix.dense())).isEqualTo(values);
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(GgufBlocks.class)
+  void aMatrixOfAFileIsLoadedAsItIs(GgufBlocks type) {
+    String name = "random." + type;
+    long before = Tensors.live();
+    try (GgufFile file = GgufFile.open(file());
+        TensorLoader loader = new TensorLoader(manager, Precision.FLOAT32)) {
+      float[] expected = file.floats(name);
+      int in = (int) file.info(name).shape()[1];
+      try (GgufMatrix matrix = GgufMatrix.load(file, name, null, false, loader)) {
+        assertThat(Tensors.floats(matrix.dense())).isEqualTo(expected);
+      }
+      try (GgufMatrix turned =
+          GgufMatrix.load(file, name, new long[] {2, 0, 0, 1}, true, loader)) {
+        assertThat(turned.shape()).isEqualTo(new Shape(in, 4));
+        float[] values = Tensors.floats(turned.dense());
+        for (int i = 0; i < in; i++) {
+          assertThat(Arrays.copyOfRange(values, 4 * i, 4 * i + 4))
+              .containsExactly(
+                  expected[2 * in + i], expected[i], expected[i], expected[in + i]);
+        }
+      }
+      assertThatIllegalArgumentException()
+          .isThrownBy(() -> GgufMatrix.load(file, "plain.vector", null, false, loader))
+          .withMessageEndingWith("tensor plain.vector F32[5] has 1 dimensions, expected a matrix");
+      assertThatIllegalArgumentException()
+          .isThrownBy(() -> GgufMatrix.load(file, "writable.F16", null, false, loader))
+          .withMessage("F16 has no blocks: load the tensor as plain numbers");
+    }
+    scope.close();
+    assertThat(Tensors.live()).isEqualTo(before);
+    scope = new Scope();
+  }
+
+  private static Path file() {
+    try {
+      return Path.of(
+          Objects.requireNonNull(GgufFile.class.getResource("types.gguf")).toURI());
+    } catch (URISyntaxException e) {
+      throw new IllegalStateException(e);
     }
   }
 

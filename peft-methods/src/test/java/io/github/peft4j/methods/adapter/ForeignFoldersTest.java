@@ -199,10 +199,14 @@ class ForeignFoldersTest {
 
   @ParameterizedTest
   @CsvSource({
-    "'{\"quant_method\":\"bitsandbytes\",\"load_in_4bit\":true}', 4-bit by bitsandbytes",
-    "'{\"quant_method\":\"bitsandbytes\",\"load_in_4bit\":false,\"load_in_8bit\":true}', 8-bit by bitsandbytes",
     "'{\"quant_method\":\"gptq\",\"bits\":3}', 3-bit by gptq",
-    "'{\"quant_method\":\"awq\",\"w_bit\":4}', 4-bit by awq",
+    "'{\"quant_method\":\"gptq\",\"bits\":4,\"checkpoint_format\":\"marlin\"}', 4-bit by gptq",
+    "'{\"quant_method\":\"awq\",\"w_bit\":4,\"version\":\"GEMV\"}', 4-bit by awq",
+    "'{\"quant_method\":\"awq\",\"bits\":4,\"backend\":\"llm-awq\"}', 4-bit by awq",
+    "'{\"quant_method\":\"hqq\",\"weight_quant_params\":{\"nbits\":4}}', 4-bit by hqq",
+    "'{\"quant_method\":\"eetq\",\"weights\":\"int8\"}', quantised by eetq",
+    "'{\"quant_method\":\"aqlm\",\"nbits_per_codebook\":16}', quantised by aqlm",
+    "'{\"quant_method\":\"torchao\",\"quant_type\":\"int4_weight_only\"}', quantised by torchao",
     "'{\"quant_method\":\"fp8\",\"activation_scheme\":\"dynamic\"}', 8-bit by fp8",
     "'{\"quant_method\":\"compressed-tensors\",\"config_groups\":{\"group_0\":{\"weights\":{\"num_bits\":4}}}}', 4-bit by compressed-tensors",
     "'{\"quant_method\":\"quanto\",\"weights\":\"int8\"}', quantised by quanto",

@@ -1,0 +1,255 @@
+package io.github.peft4j.methods;
+
+import static java.util.Objects.requireNonNull;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import ai.djl.Device;
+import io.github.peft4j.Peft;
+import io.github.peft4j.PeftModel;
+import io.github.peft4j.kernel.Precision;
+import io.github.peft4j.kernel.Scope;
+import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.methods.lora.LoraConfig;
+import io.github.peft4j.quantization.FrozenMatrix;
+import io.github.peft4j.quantization.Quantization;
+import io.github.peft4j.quantization.bitsandbytes.Fp4;
+import io.github.peft4j.quantization.bitsandbytes.Int8;
+import io.github.peft4j.quantization.bitsandbytes.Nf4;
+import io.github.peft4j.transformer.Decoding;
+import io.github.peft4j.transformer.ModelCall;
+import io.github.peft4j.transformer.pass.ModelInput;
+import io.github.peft4j.tuner.site.ParameterSite;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/**
+ * Models whose frozen weights have four or eight bits, beside the plain models of the numbers that
+ * these stand for.
+ */
+class QuantizedTest {
+
+  private static final LoraConfig LORA =
+      LoraConfig.ofRank(2).loraAlpha(4).targetModules("all-linear");
+  private static final String REPEATED = "peft4j.repeatedSteps";
+
+  @TempDir Path folder;
+
+  static Stream<Quantization> quantizations() {
+    return Stream.of(
+        Nf4.plain(),
+        Nf4.doubleQuantized(),
+        Fp4.plain(),
+        Fp4.doubleQuantized(),
+        Int8.BY_ROW,
+        Int8.ABSMAX);
+  }
+
+  static Stream<Arguments> families() throws IOException {
+    return TinyFamily.all().keySet().stream()
+        .flatMap(family -> Stream.of(Nf4.doubleQuantized(), Int8.BY_ROW).map(q -> Arguments.of(family, q)));
+  }
+
+  static Stream<Arguments> methods() {
+    String chosen = System.getProperty("peft4j.methods", ".*");
+    return MethodsTest.methods()
+        .filter(method -> method.name().matches(chosen))
+        .flatMap(
+            method -> Stream.of(Nf4.doubleQuantized(), Int8.BY_ROW).map(q -> Arguments.of(method, q)));
+  }
+
+  /** The model in fewer bits, and the folder of its numbers as they are then. */
+  private PeftModel quantized(String family, Quantization quantization) throws IOException {
+    Path stored = folder.resolve("stored");
+    if (!Files.exists(stored)) {
+      Files.createDirectories(stored);
+      requireNonNull(TinyFamily.all().get(family)).write(stored);
+    }
+    return load(stored, quantization);
+  }
+
+  private static PeftModel load(Path from, @Nullable Quantization quantization) {
+    Peft.Loader loader = Peft.from(from).device(Device.cpu()).precision(Precision.FLOAT32);
+    return (quantization == null ? loader : loader.quantize(quantization)).load();
+  }
+
+  /** The plain model that holds the numbers of one in fewer bits. */
+  private PeftModel plain(PeftModel quantized) {
+    Path dense = folder.resolve("dense");
+    quantized.saveBase(dense.toString());
+    return load(dense, null);
+  }
+
+  /** What is stored of the matrices in fewer bits, by name. */
+  private static Map<String, byte[]> codes(PeftModel model) {
+    Map<String, byte[]> codes = new LinkedHashMap<>();
+    model
+        .base()
+        .parameters()
+        .filter(ParameterSite::isQuantized)
+        .forEach(
+            site -> {
+              FrozenMatrix matrix = requireNonNull(site.frozenMatrix());
+              codes.put(site.name(), matrix.numbers().toByteArray());
+            });
+    return codes;
+  }
+
+  private static void assertNear(String what, float[] found, float... expected) {
+    double largest =
+        IntStream.range(0, expected.length)
+            .mapToDouble(i -> Math.abs(expected[i]))
+            .max()
+            .orElseThrow();
+    assertThat(largest).as(what).isPositive();
+    assertThat(found).as(what).containsExactly(expected, within((float) (2e-4 * largest)));
+  }
+
+  private void compare(PeftModel quantized, PeftModel plain, MethodCase method) {
+    quantized.adapt(method.config());
+    plain.adapt(method.config());
+    MethodContract.perturb(quantized.adapter(PeftModel.DEFAULT), 11);
+    MethodContract.perturb(plain.adapter(PeftModel.DEFAULT), 11);
+    assertNear("logits", TinyStep.logits(quantized), TinyStep.logits(plain));
+    float[] expected = TinyStep.of(plain, false).gradients();
+    assertNear("gradients", TinyStep.of(quantized, false).gradients(), expected);
+    assertNear("gradients, recomputed", TinyStep.of(quantized, true).gradients(), expected);
+  }
+
+  @ParameterizedTest(name = "{0}, {1}")
+  @MethodSource("methods")
+  void methodsComputeAsOnThePlainModel(MethodCase method, Quantization quantization)
+      throws IOException {
+    String family =
+        Map.of("BitFit", "qwen2", "CrossAttention", "bart").getOrDefault(method.name(), "llama");
+    try (PeftModel model = quantized(family, quantization);
+        PeftModel plain = plain(model)) {
+      Map<String, byte[]> codes = codes(model);
+      assertThat(codes).isNotEmpty();
+
+      compare(model, plain, method);
+
+      assertThat(codes(model)).as("what is stored").containsExactlyEntriesOf(codes);
+      float[] adapted = TinyStep.logits(model);
+      Path saved = folder.resolve("adapter");
+      model.save(saved.toString());
+      try (PeftModel again = quantized(family, quantization).loadAdapter(saved.toString())) {
+        assertNear("logits after loading", TinyStep.logits(again), adapted);
+      }
+      if (method.merges()) {
+        model.merge();
+        assertNear("logits, merged", TinyStep.logits(model), adapted);
+        model.unmerge();
+        assertThat(codes(model)).as("what is stored, after unmerging").containsExactlyEntriesOf(codes);
+        assertThat(TinyStep.logits(model)).isEqualTo(adapted);
+      }
+    }
+  }
+
+  @ParameterizedTest(name = "{0}, {1}")
+  @MethodSource("families")
+  void familiesComputeAsThePlainModel(String family, Quantization quantization)
+      throws IOException {
+    try (PeftModel model = quantized(family, quantization);
+        PeftModel plain = plain(model)) {
+      assertNear("logits", TinyStep.logits(model), TinyStep.logits(plain));
+      compare(model, plain, MethodCase.of("Lora", LORA));
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("quantizations")
+  void onlyMapsOfLayersAreQuantized(Quantization quantization) throws IOException {
+    try (PeftModel model = quantized("llama", quantization)) {
+      assertThat(codes(model).keySet())
+          .isNotEmpty()
+          .allMatch(
+              name -> name.matches("model\\.layers\\.\\d\\.(self_attn|mlp)\\..*_proj\\.weight"));
+    }
+  }
+
+  @Test
+  void severalAdaptersShareTheWeights() throws IOException {
+    try (PeftModel model = quantized("llama", Nf4.doubleQuantized())) {
+      model.adapt("one", LORA).adapt("two", LORA);
+      MethodContract.perturb(model.adapter("one"), 11);
+      MethodContract.perturb(model.adapter("two"), 12);
+      float[] two = TinyStep.logits(model.activate("two"));
+      float[] one = TinyStep.logits(model.activate("one"));
+
+      assertThat(one).isNotEqualTo(two);
+      assertThat(TinyStep.logits(model.activate("two"))).isEqualTo(two);
+    }
+  }
+
+  /** The logits after each token of a text, read in one pass or written step by step. */
+  @ParameterizedTest
+  @ValueSource(strings = {"llama", "qwen2", "gpt2", "gpt_neox"})
+  void aTextIsWrittenAsItIsRead(String family) throws IOException {
+    long[] text = {9, 4, 7, 12, 3, 8};
+    try (PeftModel model = quantized(family, Nf4.doubleQuantized()).adapt(LORA)) {
+      MethodContract.perturb(model.adapter(PeftModel.DEFAULT), 11);
+      float[] read = logits(model, text);
+      for (String repeated : List.of("false", "true")) {
+        System.setProperty(REPEATED, repeated);
+        try (ModelCall call = model.newCall();
+            Decoding written = call.decode(List.of(new long[] {text[0]}), 0);
+            Scope scope = new Scope()) {
+          assertThat(scope).isNotNull();
+          int width = read.length / text.length;
+          for (int i = 0; i < text.length; i++) {
+            assertThat(Tensors.floats(written.logits()))
+                .as("repeated: %s, step %d", repeated, i)
+                .containsExactly(
+                    Arrays.copyOfRange(read, i * width, (i + 1) * width), within(1e-4f));
+            if (i + 1 < text.length) {
+              written.append(new long[] {text[i + 1]}, new boolean[] {true});
+            }
+          }
+        } finally {
+          System.clearProperty(REPEATED);
+        }
+      }
+    }
+  }
+
+  private static float[] logits(PeftModel model, long[] text) {
+    try (ModelCall call = model.newCall();
+        Scope scope = new Scope()) {
+      assertThat(scope).isNotNull();
+      return Tensors.floats(
+          call.logits(ModelInput.of(model.base().manager(), new long[][] {text}, null)));
+    }
+  }
+
+  /** No array of a pass or a merge is left. */
+  @Test
+  void denseCopiesAreFreed() throws IOException {
+    try (PeftModel model = quantized("llama", Nf4.doubleQuantized()).adapt(LORA.useDora(true))) {
+      MethodContract.perturb(model.adapter(PeftModel.DEFAULT), 11);
+      TinyStep.of(model, false);
+      model.saveMerged(folder.resolve("merged").toString());
+      long before = Tensors.live();
+      TinyStep.of(model, false);
+      TinyStep.of(model, true);
+      TinyStep.logits(model);
+      model.saveMerged(folder.resolve("merged").toString());
+
+      assertThat(Tensors.live()).isEqualTo(before);
+    }
+  }
+}
