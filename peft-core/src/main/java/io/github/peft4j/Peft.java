@@ -101,7 +101,8 @@ public final class Peft {
     if (gguf.isPresent()) {
       GgufModel model = GgufModel.read(gguf.get());
       return new Loader(
-          model.config(), model::tensors, model::tokenizer, source.name(), gguf.get());
+              model.config(), model::tensors, model::tokenizer, source.name(), gguf.get())
+          .blocks(model::blocks);
     }
     ModelConfig config = ModelConfig.read(folder);
     return new Loader(
@@ -142,6 +143,8 @@ public final class Peft {
     private @Nullable Precision precision;
     private long seed = 42;
     private @Nullable Quantization quantization;
+    private @Nullable Supplier<? extends TensorSource> blocks;
+    private boolean inBlocks;
     private @Nullable EmbeddingSettings embeddings;
 
     private Loader(
@@ -195,6 +198,33 @@ public final class Peft {
       return this;
     }
 
+    private Loader blocks(Supplier<? extends TensorSource> blocks) {
+      this.blocks = blocks;
+      return this;
+    }
+
+    /**
+     * Keeps the matrices of a GGUF file in their blocks: a model of Q4_K takes 4.5 bits for a
+     * number, and not the 16 or 32 of its {@link #precision}. Each product makes the numbers anew,
+     * which takes time. What a method or a merge changes becomes plain numbers.
+     *
+     * @throws IllegalArgumentException if the model is in no GGUF file
+     */
+    public Loader keepBlocks() {
+      if (blocks == null) {
+        throw new IllegalArgumentException(
+            "keepBlocks(): %s is no GGUF file; its weights have no blocks. quantize(…) makes some"
+                .formatted(origin));
+      }
+      this.inBlocks = true;
+      return this;
+    }
+
+    private TensorSource open() {
+      Supplier<? extends TensorSource> chosen = inBlocks ? blocks : null;
+      return (chosen == null ? tensors : chosen).get();
+    }
+
     /** The seed of a new head and of new adapters; by default 42. */
     public Loader seed(long seed) {
       this.seed = seed;
@@ -229,7 +259,7 @@ public final class Peft {
         quantization.require(where, in);
       }
       TransformerModel model;
-      try (TensorSource source = tensors.get()) {
+      try (TensorSource source = open()) {
         model =
             OutOfDeviceMemoryException.guard(
                 () -> "loading %s in %s on %s".formatted(origin, in, where),

@@ -8,6 +8,7 @@ import io.github.peft4j.gguf.tokenizer.GgufTokenizer;
 import io.github.peft4j.io.TensorSource;
 import io.github.peft4j.io.gguf.GgufFile;
 import io.github.peft4j.io.gguf.GgufMetadata;
+import io.github.peft4j.quantization.QuantizedTensors;
 import io.github.peft4j.transformer.config.ModelConfig;
 import io.github.peft4j.transformer.config.UnsupportedModelException;
 import java.io.IOException;
@@ -160,6 +161,15 @@ public record GgufModel(Path file, ModelConfig config) {
    * @throws UnsupportedModelException if the file has tensors that the family does not have
    */
   public TensorSource tensors() {
+    return open(false);
+  }
+
+  /** The same, with the matrices of blocks as they are: {@link QuantizedTensors}. */
+  public TensorSource blocks() {
+    return open(true);
+  }
+
+  private TensorSource open(boolean inBlocks) {
     GgufFile gguf = GgufFile.open(file);
     try {
       Map<String, Named> tensors = new LinkedHashMap<>();
@@ -183,7 +193,7 @@ public record GgufModel(Path file, ModelConfig config) {
                         architecture.name(),
                         unknown.subList(0, Math.min(20, unknown.size())))));
       }
-      return new GgufTensors(gguf, tensors, head());
+      return new GgufTensors(gguf, tensors, head(), inBlocks);
     } catch (RuntimeException e) {
       gguf.close();
       throw e;

@@ -5,8 +5,11 @@ import io.github.peft4j.io.DType;
 import io.github.peft4j.io.FileRegion;
 import io.github.peft4j.io.NoSuchTensorException;
 import io.github.peft4j.io.TensorInfo;
-import io.github.peft4j.io.TensorSource;
 import io.github.peft4j.io.gguf.GgufFile;
+import io.github.peft4j.kernel.TensorLoader;
+import io.github.peft4j.quantization.FrozenMatrix;
+import io.github.peft4j.quantization.QuantizedTensors;
+import io.github.peft4j.quantization.gguf.GgufMatrix;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.Collections;
@@ -15,23 +18,52 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.function.Consumer;
 
-/** The tensors of a GGUF file as Hugging Face has them. It closes the file. */
-final class GgufTensors implements TensorSource {
+/**
+ * The tensors of a GGUF file as Hugging Face has them. Matrices in blocks are plain numbers, or stay
+ * in their blocks. It closes the file.
+ */
+final class GgufTensors implements QuantizedTensors {
 
   private static final int CHUNK = 1 << 16;
 
   private final GgufFile file;
   private final Map<String, Named> tensors;
   private final int head;
+  private final boolean inBlocks;
 
   /**
    * @param tensors the tensors by Hugging Face's names
    * @param head d, the size of a head
+   * @param inBlocks whether matrices stay in their blocks
    */
-  GgufTensors(GgufFile file, Map<String, Named> tensors, int head) {
+  GgufTensors(GgufFile file, Map<String, Named> tensors, int head, boolean inBlocks) {
     this.file = file;
     this.tensors = tensors;
     this.head = head;
+    this.inBlocks = inBlocks;
+  }
+
+  @Override
+  public boolean isQuantized(String name) {
+    Named named = tensors.get(name);
+    return inBlocks
+        && named != null
+        && named.transform() != Transform.ONE_PLUS
+        && file.tensor(named.stored()).type().isQuantized()
+        && file.tensor(named.stored()).shape().length == 2;
+  }
+
+  @Override
+  public FrozenMatrix matrix(String name, boolean transposed, TensorLoader loader) {
+    Named named = named(name);
+    long[] order = null;
+    if (named.transform() == Transform.HEAD_ROWS) {
+      order = new long[(int) file.tensor(named.stored()).shape()[0]];
+      for (int row = 0; row < order.length; row++) {
+        order[row] = Transform.storedRow(row, head);
+      }
+    }
+    return GgufMatrix.load(file, named.stored(), order, transposed, loader);
   }
 
   @Override
@@ -51,6 +83,9 @@ final class GgufTensors implements TensorSource {
   public TensorInfo info(String name) {
     Named named = named(name);
     TensorInfo stored = file.info(named.stored());
+    if (isQuantized(name)) {
+      return new TensorInfo(name, DType.F32, stored.shape());
+    }
     return named.transform() == Transform.NONE
         ? new TensorInfo(name, stored.dtype(), stored.shape())
         : new TensorInfo(name, DType.F32, named.transform().shape(stored.shape()));
@@ -59,6 +94,9 @@ final class GgufTensors implements TensorSource {
   @Override
   public void read(String name, Consumer<ByteBuffer> sink) {
     Named named = named(name);
+    if (isQuantized(name)) {
+      throw new IllegalStateException(name + " stays in blocks: ask for its matrix");
+    }
     if (named.transform() == Transform.NONE) {
       file.read(named.stored(), sink);
       return;

@@ -29,6 +29,7 @@ import io.github.peft4j.io.gguf.GgufType;
 import io.github.peft4j.io.gguf.GgufWriter;
 import io.github.peft4j.transformer.config.Task;
 import io.github.peft4j.transformer.config.UnsupportedModelException;
+import io.github.peft4j.tuner.site.ParameterSite;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -85,6 +86,32 @@ class GgufModelTest {
       assertArrayEquals(
           floats(EXPECTED.getAsJsonObject("logits").getAsJsonArray(name)), logits(model), 2e-5f);
     }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"llama", "qwen3", "gemma3", "phi3", "gpt2"})
+  void blocksStayAsTheyAre(String name) {
+    try (PeftModel model = Peft.from(file(name)).device(Device.cpu()).keepBlocks().load();
+        PeftModel plain = load(file(name))) {
+      assertArrayEquals(
+          floats(EXPECTED.getAsJsonObject("logits").getAsJsonArray(name)), logits(model), 2e-5f);
+      long kept = model.base().parameters().filter(ParameterSite::isQuantized).count();
+      long maps = plain.base().parameters().filter(p -> p.name().endsWith("proj.weight")).count();
+      assertTrue(kept >= maps && kept > 0, kept + " of " + maps);
+      assertEquals(plain.baseSha256(), model.baseSha256());
+    }
+  }
+
+  @Test
+  void onlyFilesHaveBlocksToKeep() {
+    Path hf = folder.resolve("hf");
+    try (PeftModel model = load(file("gpt2"))) {
+      model.saveBase(hf.toString());
+    }
+    assertTrue(
+        assertThrows(IllegalArgumentException.class, () -> Peft.from(hf).keepBlocks())
+            .getMessage()
+            .contains("is no GGUF file"));
   }
 
   /** The files have the order of llama.cpp's converter; Q8_0 of numbers out of Q8_0 is the same. */
