@@ -7,6 +7,7 @@ import io.github.peft4j.adapter.AdapterFactory;
 import io.github.peft4j.adapter.AdapterSet;
 import io.github.peft4j.adapter.BaseModelOrigin;
 import io.github.peft4j.adapter.Provenance;
+import io.github.peft4j.adapter.QuantizationError;
 import io.github.peft4j.adapter.adapterhub.AdapterHubFolder;
 import io.github.peft4j.adapter.combine.Combination;
 import io.github.peft4j.adapter.combine.Combiner;
@@ -20,6 +21,7 @@ import io.github.peft4j.config.PeftConfig;
 import io.github.peft4j.config.UnsupportedMethodException;
 import io.github.peft4j.data.tokenizer.Tokenizer;
 import io.github.peft4j.embed.EmbeddingSettings;
+import io.github.peft4j.export.onnx.OnnxModel;
 import io.github.peft4j.gguf.tokenizer.GgufVocabulary;
 import io.github.peft4j.hub.HubException;
 import io.github.peft4j.hub.HubModel;
@@ -32,6 +34,7 @@ import io.github.peft4j.transformer.TransformerModel;
 import io.github.peft4j.transformer.config.ModelConfig;
 import io.github.peft4j.transformer.pass.ModelInput;
 import io.github.peft4j.tuner.Trainable;
+import io.github.peft4j.tuner.site.ParameterSite;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -492,7 +495,8 @@ public final class PeftModel extends LoadedModel {
 
   /**
    * Merges the active adapters permanently and removes all adapters. It waits until running calls
-   * have ended.
+   * have ended. Merged weights become plain numbers, also if they were kept in fewer bits before:
+   * the log says what memory that takes. {@link #mergeAndQuantize} keeps them so.
    *
    * <p>It needs extra memory for one weight only. First each merged weight is computed and dropped,
    * so that a weight that cannot be merged fails before anything changes. Then the weights are
@@ -504,9 +508,30 @@ public final class PeftModel extends LoadedModel {
    *     is being trained, or if this thread is within a call
    */
   public TransformerModel mergeAndUnload() {
-    adapters.settle();
+    adapters.settle(false);
     origin.change();
     return base;
+  }
+
+  /**
+   * Merges the active adapters permanently as {@link #mergeAndUnload} does, and keeps merged
+   * weights in fewer bits if they were kept so before. They are rounded again, which loses
+   * something of the adapters; the log says how much.
+   *
+   * @return what the weights have lost
+   * @throws IllegalStateException if no weight is kept in fewer bits, if a layer of an active
+   *     adapter cannot be merged, if an adapter is being trained, or if this thread is within a
+   *     call
+   */
+  public QuantizationError mergeAndQuantize() {
+    base.requireOpen();
+    if (base.parameters().noneMatch(ParameterSite::isQuantized)) {
+      throw new IllegalStateException(
+          "no weight of the model is kept in fewer bits; mergeAndUnload() merges plain weights");
+    }
+    QuantizationError error = adapters.settle(true);
+    origin.change();
+    return error;
   }
 
   /**
@@ -598,7 +623,8 @@ public final class PeftModel extends LoadedModel {
    * templates, generation_config.json, processors, modules of sentence-transformers, licences.
    * Without such modules, or if the model was loaded with {@link Peft.Loader#embeddings}, they are
    * written as {@link #embeddingSettings} say, once texts have been embedded or trained on. Tensors
-   * have the model's precision, and config.json says so.
+   * have the model's precision, and config.json says so. Weights in fewer bits are written as plain
+   * numbers.
    *
    * <p>The model does not change: weights are merged one by one while they are written. Safetensors
    * of an earlier model in the folder are replaced or removed; a pickle stays, as readers prefer
@@ -687,13 +713,54 @@ public final class PeftModel extends LoadedModel {
    * #saveMerged(Path, long)} does with them: to turn a pickle into safetensors, to change the
    * precision or the size of the shards, or after {@link #mergeAndUnload}.
    *
+   * <p>Weights that are kept as bitsandbytes keeps them (NF4, FP4, int8 by row) are written so,
+   * with {@code quantization_config} in config.json: transformers and {@link Peft#load} read the
+   * folder. Weights in fewer bits of other formats are written as plain numbers, and the log says
+   * so.
+   *
    * @throws java.io.UncheckedIOException if a file cannot be written
    */
   public PeftModel saveBase(Path folder, long largestShard) {
     origin.beforeWriting(folder);
     CompanionFiles companions = companions();
     adapters.whileReadingBase(
-        merger -> ModelFiles.write(base, merger, companions, folder, largestShard));
+        merger -> ModelFiles.writeBase(base, merger, companions, folder, largestShard));
+    return this;
+  }
+
+  /**
+   * Saves the model with the active adapters merged into its weights as {@code model.onnx}, for
+   * ONNX Runtime: encoders, and decoders for other tasks than generation. Beside it are config.json
+   * and the files of the tokenizer, as {@link #saveMerged(Path, long)} writes them. Safetensors in
+   * the folder stay.
+   *
+   * <p>Inputs are {@code input_ids}, {@code attention_mask} and, if the model has segments, {@code
+   * token_type_ids}: int64 of any batch size and length (B, T). Outputs are, in 32 bits: {@code
+   * logits} (B, classes), (B, T, classes) or (B, T, V); for question answering {@code start_logits}
+   * and {@code end_logits} (B, T); for a model without a head {@code last_hidden_state} (B, T, D)
+   * and, if it has settings of embeddings, {@code sentence_embedding} (B, D'). Operators are those
+   * of opset 17.
+   *
+   * <p>Weights keep the model's precision; the graph computes in 32 bits. The weights of a model of
+   * more than 2 GB are in a second file, {@code model.onnx.data}. The model does not change. If
+   * writing fails, the folder is as it was.
+   *
+   * @param folder which is made if it is not there
+   * @throws io.github.peft4j.transformer.config.UnsupportedModelException if the model generates
+   *     texts, or has a part that is not written as ONNX; the message names it
+   * @throws IllegalStateException if a layer of an active adapter cannot be merged
+   * @throws java.io.UncheckedIOException if a file cannot be written
+   */
+  public PeftModel saveOnnx(String folder) {
+    return saveOnnx(Path.of(folder));
+  }
+
+  /** Saves the merged model as {@code model.onnx}, see {@link #saveOnnx(String)}. */
+  public PeftModel saveOnnx(Path folder) {
+    OnnxModel onnx = new OnnxModel(base, embeddingsOfTexts());
+    origin.beforeWriting(folder);
+    CompanionFiles companions = companions();
+    adapters.whileReading(merger -> ModelFiles.write(base, merger, companions, folder, onnx));
     return this;
   }
 

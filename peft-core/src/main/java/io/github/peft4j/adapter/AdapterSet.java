@@ -329,6 +329,7 @@ public final class AdapterSet {
       try (ModelCall call = reading.get()) {
         weights = merger(now).all();
       }
+      Merger.sayWhatIsDense(base, weights.keySet());
       Calls.Resource resource =
           base.calls()
               .resource("the merged weights", () -> weights.values().forEach(NDArray::close));
@@ -393,8 +394,11 @@ public final class AdapterSet {
    * Merges the active adapters permanently and removes all adapters. First every merged weight is
    * computed and dropped, to find errors. Then, while no call runs, the weights are replaced one by
    * one.
+   *
+   * @param quantizeAgain whether weights that are kept in fewer bits are kept so after merging
+   * @return what the latter have lost
    */
-  public void settle() {
+  public QuantizationError settle(boolean quantizeAgain) {
     while (true) {
       base.requireOpen();
       State now = state;
@@ -414,13 +418,18 @@ public final class AdapterSet {
       try (Calls.Call owned = alone.get()) {
         synchronized (this) {
           if (state == now && !isTraining(now.adapters.keySet())) {
-            merger(now).replace();
+            Merger merger = merger(now);
+            Requantization again = new Requantization(base);
+            if (!quantizeAgain) {
+              Merger.sayWhatIsDense(base, merger.parameters());
+            }
+            merger.replace(quantizeAgain ? again : null);
             state = new State(Map.of(), Composition.NONE, true, null);
             now.adapters.values().forEach(adapter -> base.calls().retire(adapter.resource()));
             if (now.merged != null) {
               base.calls().retire(now.merged.resource());
             }
-            return;
+            return again.error();
           }
         }
       }

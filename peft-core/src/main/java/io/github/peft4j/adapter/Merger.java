@@ -6,6 +6,8 @@ import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.quantization.FrozenMatrix;
+import io.github.peft4j.quantization.Quantization;
 import io.github.peft4j.transformer.TransformerModel;
 import io.github.peft4j.transformer.pass.Pass;
 import io.github.peft4j.tuner.Change;
@@ -22,6 +24,7 @@ import io.github.peft4j.tuner.site.LinearSite;
 import io.github.peft4j.tuner.site.ParameterSite;
 import io.github.peft4j.tuner.site.Site;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -29,12 +32,16 @@ import java.util.Objects;
 import java.util.function.Function;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Computes merged weights. Adapters' changes of a weight are composed by the same {@link
  * Composition} as their outputs are. Only {@link #replace} changes the model.
  */
 public final class Merger {
+
+  private static final Logger LOG = LoggerFactory.getLogger(Merger.class);
 
   private final TransformerModel model;
   private final Composition composition;
@@ -196,6 +203,29 @@ public final class Merger {
     }
   }
 
+  /**
+   * Says what merged weights cost that take the place of matrices in fewer bits.
+   *
+   * @param parameters with merged weights of plain numbers
+   */
+  static void sayWhatIsDense(TransformerModel model, Collection<ParameterSite> parameters) {
+    List<ParameterSite> dense = parameters.stream().filter(ParameterSite::isQuantized).toList();
+    if (!dense.isEmpty()) {
+      long numbers = dense.stream().mapToLong(parameter -> parameter.shape().size()).sum();
+      LOG.info(
+          "{} merged weights are plain numbers in {}, which take {} MB; before, they were kept in"
+              + " fewer bits",
+          dense.size(),
+          model.precision(),
+          numbers * model.precision().bytes() / 1_000_000);
+    }
+  }
+
+  /** The weights that adapters may change. */
+  Collection<ParameterSite> parameters() {
+    return changes.keySet();
+  }
+
   /** Computes every merged weight and drops it, to find those that cannot be merged. */
   void check() {
     changes.keySet().forEach(parameter -> read(parameter, merged -> merged));
@@ -204,21 +234,36 @@ public final class Merger {
   /**
    * Replaces the frozen weights with merged ones, one by one. If one fails, the original values of
    * those before it are restored.
+   *
+   * @param again keeps weights in fewer bits that were kept so before; null if merged weights
+   *     become plain numbers
    */
-  void replace() {
+  void replace(@Nullable Requantization again) {
     try (FormerValues former = new FormerValues(model)) {
       try {
         for (ParameterSite parameter : changes.keySet()) {
           NDArray merged = merged(parameter);
           if (merged != null) {
-            former.keep(parameter);
-            parameter.replace(Scope.release(merged), true);
+            Quantization before = again == null ? null : parameter.quantization();
+            if (again == null || before == null) {
+              former.keep(parameter);
+              parameter.replace(Scope.release(merged), true);
+            } else {
+              try (merged) {
+                FrozenMatrix matrix = again.store(parameter, merged, before);
+                former.keep(parameter);
+                parameter.replace(matrix, true);
+              }
+            }
           }
         }
       } catch (RuntimeException | OutOfMemoryError e) {
         former.restore();
         throw e;
       }
+    }
+    if (again != null) {
+      LOG.info("merged weights are kept in fewer bits again: {}", again.error());
     }
   }
 

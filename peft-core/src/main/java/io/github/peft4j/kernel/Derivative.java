@@ -170,8 +170,7 @@ record Derivative(
         again == null ? null : again.with(constant, value),
         late == null
             ? null
-            : new Late(
-                late.first.withIfPresent(constant, value), late.rest.with(constant, value)));
+            : new Late(late.first.withIfPresent(constant, value), late.rest.with(constant, value)));
   }
 
   private static @Nullable Kernel bound(@Nullable Kernel kernel, String constant, Object value) {

@@ -227,8 +227,8 @@ public final class Kernel {
    *
    * @param first TorchScript, {@link #UNREAD} included, of this kernel's parameters: what the
    *     derivative's {@code training} returns, with an {@code unread(…)} in the place of the result
-   * @param rest TorchScript of the result; its parameters are those of this kernel, or {@code kept0}
-   *     and so on
+   * @param rest TorchScript of the result; its parameters are those of this kernel, or {@code
+   *     kept0} and so on
    * @return the new kernel
    */
   public Kernel late(String first, String rest) {
@@ -236,10 +236,7 @@ public final class Kernel {
     Kernel before = of(first);
     Kernel after = of(rest);
     return new Kernel(
-        source,
-        derivatives.stream().map(d -> d.late(names, before, after)).toList(),
-        cuda,
-        calls);
+        source, derivatives.stream().map(d -> d.late(names, before, after)).toList(), cuda, calls);
   }
 
   /**

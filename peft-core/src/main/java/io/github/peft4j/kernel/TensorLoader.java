@@ -43,14 +43,22 @@ public final class TensorLoader implements AutoCloseable {
   /** The values of {@code c10::ScalarType}. */
   private static final Map<DType, Integer> STORED =
       Map.of(
-          DType.U8, 0,
-          DType.I8, 1,
-          DType.I32, 3,
-          DType.I64, 4,
-          DType.F16, Precision.FLOAT16.scalarType(),
-          DType.F32, Precision.FLOAT32.scalarType(),
-          DType.F64, Precision.FLOAT64.scalarType(),
-          DType.BF16, Precision.BFLOAT16.scalarType());
+          DType.U8,
+          0,
+          DType.I8,
+          1,
+          DType.I32,
+          3,
+          DType.I64,
+          4,
+          DType.F16,
+          Precision.FLOAT16.scalarType(),
+          DType.F32,
+          Precision.FLOAT32.scalarType(),
+          DType.F64,
+          Precision.FLOAT64.scalarType(),
+          DType.BF16,
+          Precision.BFLOAT16.scalarType());
 
   /** Is told of every tensor that is loaded. */
   @FunctionalInterface

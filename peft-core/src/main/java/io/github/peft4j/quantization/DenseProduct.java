@@ -42,7 +42,9 @@ public final class DenseProduct {
                   return torch.reshape(onward, torch.add(size, [torch.size(onward, 1)]))
               """);
 
-  /** For PyTorch's graph: (in, out), neither a view itself, nor do the products take views of it. */
+  /**
+   * For PyTorch's graph: (in, out), neither a view itself, nor do the products take views of it.
+   */
   private static final Kernel TURNED =
       Kernel.of(
           """
@@ -86,10 +88,13 @@ public final class DenseProduct {
     this.dense = dense;
     this.parts = parts.clone();
     String stored =
-        IntStream.range(0, parts.length).mapToObj(i -> "part" + i).collect(Collectors.joining(", "));
+        IntStream.range(0, parts.length)
+            .mapToObj(i -> "part" + i)
+            .collect(Collectors.joining(", "));
     Kernel back = Kernel.of("def back(g, sum_x, " + stored + ")").by(this::back);
     Kernel backBias = Kernel.of("def back(g, sum_x, bias, " + stored + ")").by(this::backBias);
-    Kernel biasAlone = Kernel.of("def back(g, bias)").by(given -> new NDList(sum(given.get(0), given.get(1))));
+    Kernel biasAlone =
+        Kernel.of("def back(g, bias)").by(given -> new NDList(sum(given.get(0), given.get(1))));
     this.map =
         Kernel.of("def map(x, " + stored + ")")
             .derivative("x", null, back)
@@ -130,8 +135,7 @@ public final class DenseProduct {
   private NDArray product(NDArray x, @Nullable NDArray bias) {
     try (Scope scope = new Scope()) {
       NDArray weight = Autograd.without(() -> dense.call(parts));
-      return scope.keep(
-          bias == null ? LINEAR.call(x, weight) : LINEAR_BIAS.call(x, weight, bias));
+      return scope.keep(bias == null ? LINEAR.call(x, weight) : LINEAR_BIAS.call(x, weight, bias));
     }
   }
 
@@ -139,8 +143,7 @@ public final class DenseProduct {
   private NDArray recorded(NDArray x, @Nullable NDArray bias) {
     try (Scope scope = new Scope()) {
       NDArray weight = turned(x);
-      NDArray y =
-          bias == null ? GRAPH.call(x, weight) : GRAPH_BIAS.call(x, weight, bias);
+      NDArray y = bias == null ? GRAPH.call(x, weight) : GRAPH_BIAS.call(x, weight, bias);
       Tape.remake(weight, this::turned);
       return scope.keep(y);
     }

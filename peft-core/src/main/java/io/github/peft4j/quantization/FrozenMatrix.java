@@ -21,8 +21,8 @@ public interface FrozenMatrix extends AutoCloseable {
 
   /**
    * The matrix as plain numbers in the model's precision, (out, in), or (in, out) if it was stored
-   * transposed: a new array for each call, which the innermost {@link io.github.peft4j.kernel.Scope}
-   * frees.
+   * transposed: a new array for each call, which the innermost {@link
+   * io.github.peft4j.kernel.Scope} frees.
    */
   NDArray dense();
 

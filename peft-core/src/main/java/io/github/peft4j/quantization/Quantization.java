@@ -7,8 +7,8 @@ import io.github.peft4j.kernel.Precision;
 
 /**
  * A way to keep frozen matrices in fewer bits than their precision has. A model that is loaded with
- * one keeps the weights of its layers' linear maps so; embeddings, norms, heads and adapters stay as
- * they are.
+ * one keeps the weights of its layers' linear maps so; embeddings, norms, heads and adapters stay
+ * as they are.
  */
 public interface Quantization {
 

@@ -164,8 +164,7 @@ class TensorLoaderTest {
         .write(file);
     assertStored(Safetensors.open(file), bytes);
     try {
-      assertStored(
-          Safetensors.of("memory", ByteBuffer.wrap(Files.readAllBytes(file))), bytes);
+      assertStored(Safetensors.of("memory", ByteBuffer.wrap(Files.readAllBytes(file))), bytes);
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }

@@ -26,9 +26,9 @@ import java.util.Objects;
 
 /**
  * What bitsandbytes stores, beside what we store. The files are {@code nf4.safetensors}, {@code
- * nf4-double.safetensors} and the same of {@code fp4}. Each holds cases such as {@code odd.bf16}: the
- * matrix {@code .x}, and {@code .packed}, {@code .absmax}, {@code .dequantized}, {@code .code}, and
- * {@code .absmax2}, {@code .code2}, {@code .offset} of double quantisation.
+ * nf4-double.safetensors} and the same of {@code fp4}. Each holds cases such as {@code odd.bf16}:
+ * the matrix {@code .x}, and {@code .packed}, {@code .absmax}, {@code .dequantized}, {@code .code},
+ * and {@code .absmax2}, {@code .code2}, {@code .offset} of double quantisation.
  */
 final class BitsandbytesParity {
 
@@ -164,8 +164,7 @@ final class BitsandbytesParity {
   }
 
   /** The numbers of the codes, with the blocks counted from each row or over all rows. */
-  private float[] dense(
-      String name, DType type, boolean fromRows, long columns, float... absmax) {
+  private float[] dense(String name, DType type, boolean fromRows, long columns, float... absmax) {
     byte[] packed = bytes(name + "packed");
     float[] code = file.floats(name + "code");
     float[] dense = new float[packed.length * 2];
@@ -200,7 +199,9 @@ final class BitsandbytesParity {
   }
 
   private byte[] bytes(String name) {
-    ByteBuffer all = ByteBuffer.allocate((int) (file.info(name).elementCount() * file.info(name).dtype().bytes()));
+    ByteBuffer all =
+        ByteBuffer.allocate(
+            (int) (file.info(name).elementCount() * file.info(name).dtype().bytes()));
     file.read(name, all::put);
     return all.array();
   }

@@ -52,8 +52,17 @@ class FrozenMatrixTest {
 
   static Stream<Quantization> quantizations() {
     return Stream.of(
-        Nf4.plain(), Nf4.doubleQuantized(), Fp4.plain(), Fp4.doubleQuantized(), Int8.BY_ROW,
-        Int8.ABSMAX, GgufBlocks.Q8_0, GgufBlocks.Q5_1, GgufBlocks.Q5_0, GgufBlocks.Q4_1, GgufBlocks.Q4_0);
+        Nf4.plain(),
+        Nf4.doubleQuantized(),
+        Fp4.plain(),
+        Fp4.doubleQuantized(),
+        Int8.BY_ROW,
+        Int8.ABSMAX,
+        GgufBlocks.Q8_0,
+        GgufBlocks.Q5_1,
+        GgufBlocks.Q5_0,
+        GgufBlocks.Q4_1,
+        GgufBlocks.Q4_0);
   }
 
   private NDArray random(double size, long... shape) {
@@ -190,8 +199,7 @@ class FrozenMatrixTest {
   void errorsAreSmall(Quantization quantization) {
     NDArray w = random(0.02, 64, 128);
     try (FrozenMatrix matrix = quantization.store(w, false, Precision.FLOAT32)) {
-      float error =
-          matrix.dense().sub(w).square().mean().getFloat() / w.square().mean().getFloat();
+      float error = matrix.dense().sub(w).square().mean().getFloat() / w.square().mean().getFloat();
       float allowed = quantization instanceof Int8 ? 2e-3f : 2e-2f;
       assertThat(error).isPositive().isLessThan(allowed);
     }

@@ -8,10 +8,10 @@ import java.nio.file.Path;
 
 /**
  * What the gguf package of Python stores, beside what we store. The file is {@code
- * gguf.safetensors}. It holds cases such as {@code odd}: the matrix {@code odd.x}, and for each type
- * {@code odd.Q8_0.bytes} and {@code odd.Q8_0.dequantized}. Types that the package cannot write have
- * {@code odd.Q6_K.random_bytes} and {@code odd.Q6_K.random_dequantized}, where what is not finite
- * became 0.
+ * gguf.safetensors}. It holds cases such as {@code odd}: the matrix {@code odd.x}, and for each
+ * type {@code odd.Q8_0.bytes} and {@code odd.Q8_0.dequantized}. Types that the package cannot write
+ * have {@code odd.Q6_K.random_bytes} and {@code odd.Q6_K.random_dequantized}, where what is not
+ * finite became 0.
  */
 final class GgufParity {
 

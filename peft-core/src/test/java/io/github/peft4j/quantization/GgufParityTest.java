@@ -72,6 +72,7 @@ class GgufParityTest {
   void aMissingFileFails() {
     Tally tally = new Tally();
     GgufParity.check(folder, tally);
-    assertThat(tally.failures()).containsExactly("gguf: there is no " + folder + "/gguf.safetensors");
+    assertThat(tally.failures())
+        .containsExactly("gguf: there is no " + folder + "/gguf.safetensors");
   }
 }

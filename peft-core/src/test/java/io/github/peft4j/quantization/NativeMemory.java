@@ -16,7 +16,15 @@ public final class NativeMemory {
 
   /** {@code struct mallinfo2}: numbers of the type size_t. */
   @Structure.FieldOrder({
-    "arena", "ordblks", "smblks", "hblks", "hblkhd", "usmblks", "fsmblks", "uordblks", "fordblks",
+    "arena",
+    "ordblks",
+    "smblks",
+    "hblks",
+    "hblkhd",
+    "usmblks",
+    "fsmblks",
+    "uordblks",
+    "fordblks",
     "keepcost"
   })
   public static final class Counts extends Structure implements Structure.ByValue {
@@ -40,7 +48,8 @@ public final class NativeMemory {
     try {
       counts = Native.load("c", Glibc.class).mallinfo2();
     } catch (UnsatisfiedLinkError e) {
-      assumeTrue(false, "SKIPPED: needs glibc 2.33 or newer, which counts memory: " + e.getMessage());
+      assumeTrue(
+          false, "SKIPPED: needs glibc 2.33 or newer, which counts memory: " + e.getMessage());
     }
     return counts == null ? 0 : counts.uordblks + counts.hblkhd;
   }

@@ -8,8 +8,8 @@ import org.junit.jupiter.api.Test;
 
 /**
  * Matrices are stored as the packages do whose formats they have, bit for bit. {@code
- * -Dpeft4j.quant} names a folder with tensors before and after these packages quantised them; {@link
- * BitsandbytesParity} and {@link GgufParity} say with which names.
+ * -Dpeft4j.quant} names a folder with tensors before and after these packages quantised them;
+ * {@link BitsandbytesParity} and {@link GgufParity} say with which names.
  */
 class QuantizedParityTest {
 
@@ -19,7 +19,8 @@ class QuantizedParityTest {
   void matricesAreStoredAsTheReferencesStoreThem() {
     String folder = System.getProperty(PROPERTY, "");
     if (folder.isEmpty()) {
-      System.out.println("SKIPPED: quantised tensors are not compared without -D" + PROPERTY + "=DIR");
+      System.out.println(
+          "SKIPPED: quantised tensors are not compared without -D" + PROPERTY + "=DIR");
     }
     assumeTrue(!folder.isEmpty(), "needs -D" + PROPERTY + "=DIR");
     Tally tally = new Tally();

@@ -36,7 +36,8 @@ final class Tally {
         at < 0
             ? null
             : at < Math.min(found.length, expected.length)
-                ? "byte %d of %d is %d, expected %d".formatted(at, found.length, found[at], expected[at])
+                ? "byte %d of %d is %d, expected %d"
+                    .formatted(at, found.length, found[at], expected[at])
                 : found.length + " bytes, expected " + expected.length);
   }
 

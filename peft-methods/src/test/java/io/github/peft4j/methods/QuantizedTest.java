@@ -16,6 +16,7 @@ import io.github.peft4j.quantization.Quantization;
 import io.github.peft4j.quantization.bitsandbytes.Fp4;
 import io.github.peft4j.quantization.bitsandbytes.Int8;
 import io.github.peft4j.quantization.bitsandbytes.Nf4;
+import io.github.peft4j.quantization.gguf.GgufBlocks;
 import io.github.peft4j.transformer.Decoding;
 import io.github.peft4j.transformer.ModelCall;
 import io.github.peft4j.transformer.pass.ModelInput;
@@ -56,12 +57,20 @@ class QuantizedTest {
         Fp4.plain(),
         Fp4.doubleQuantized(),
         Int8.BY_ROW,
-        Int8.ABSMAX);
+        Int8.ABSMAX,
+        GgufBlocks.Q8_0,
+        GgufBlocks.Q4_1);
   }
 
   static Stream<Arguments> families() throws IOException {
-    return TinyFamily.all().keySet().stream()
-        .flatMap(family -> Stream.of(Nf4.doubleQuantized(), Int8.BY_ROW).map(q -> Arguments.of(family, q)));
+    return Stream.concat(
+        TinyFamily.all().keySet().stream()
+            .flatMap(
+                family ->
+                    Stream.of(Nf4.doubleQuantized(), Int8.BY_ROW)
+                        .map(q -> Arguments.of(family, q))),
+        Stream.of(GgufBlocks.Q8_0, GgufBlocks.Q5_1, GgufBlocks.Q4_0)
+            .map(blocks -> Arguments.of("llama", blocks)));
   }
 
   static Stream<Arguments> methods() {
@@ -69,7 +78,8 @@ class QuantizedTest {
     return MethodsTest.methods()
         .filter(method -> method.name().matches(chosen))
         .flatMap(
-            method -> Stream.of(Nf4.doubleQuantized(), Int8.BY_ROW).map(q -> Arguments.of(method, q)));
+            method ->
+                Stream.of(Nf4.doubleQuantized(), Int8.BY_ROW).map(q -> Arguments.of(method, q)));
   }
 
   /** The model in fewer bits, and the folder of its numbers as they are then. */
@@ -77,7 +87,8 @@ class QuantizedTest {
     Path stored = folder.resolve("stored");
     if (!Files.exists(stored)) {
       Files.createDirectories(stored);
-      requireNonNull(TinyFamily.all().get(family)).write(stored);
+      TinyFamily made = requireNonNull(TinyFamily.all().get(family));
+      (quantization instanceof GgufBlocks ? made.wider(4) : made).write(stored);
     }
     return load(stored, quantization);
   }
@@ -154,7 +165,9 @@ class QuantizedTest {
         model.merge();
         assertNear("logits, merged", TinyStep.logits(model), adapted);
         model.unmerge();
-        assertThat(codes(model)).as("what is stored, after unmerging").containsExactlyEntriesOf(codes);
+        assertThat(codes(model))
+            .as("what is stored, after unmerging")
+            .containsExactlyEntriesOf(codes);
         assertThat(TinyStep.logits(model)).isEqualTo(adapted);
       }
     }
@@ -162,8 +175,7 @@ class QuantizedTest {
 
   @ParameterizedTest(name = "{0}, {1}")
   @MethodSource("families")
-  void familiesComputeAsThePlainModel(String family, Quantization quantization)
-      throws IOException {
+  void familiesComputeAsThePlainModel(String family, Quantization quantization) throws IOException {
     try (PeftModel model = quantized(family, quantization);
         PeftModel plain = plain(model)) {
       assertNear("logits", TinyStep.logits(model), TinyStep.logits(plain));

@@ -33,8 +33,9 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.BiConsumer;
-import java.util.regex.Pattern;
+import java.util.function.Predicate;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -45,11 +46,6 @@ public final class ModelFiles {
 
   /** The names of the field of the tensors' data type in different releases of transformers. */
   private static final List<String> DTYPE = List.of("dtype", "torch_dtype");
-
-  /** Weights that readers of a folder would take for the model's, or prefer to them. */
-  private static final Pattern WEIGHTS =
-      Pattern.compile(
-          "model(-\\d{5}-of-\\d{5}|\\.sparse)?\\.safetensors|model\\.safetensors\\.index\\.json");
 
   private ModelFiles() {}
 
@@ -63,7 +59,26 @@ public final class ModelFiles {
    */
   public static void write(
       TransformerModel model, Merger merger, CompanionFiles companions, Path folder, long largest) {
-    write(model, merger, companions, folder, new ShardedWriter(Map.of("format", "pt"), largest));
+    write(model, merger, companions, folder, sharded(largest));
+  }
+
+  /**
+   * The same of a model without adapters. Weights that are kept in a format of bitsandbytes are
+   * written so.
+   */
+  public static void writeBase(
+      TransformerModel model, Merger merger, CompanionFiles companions, Path folder, long largest) {
+    write(
+        model,
+        merger,
+        companions,
+        folder,
+        sharded(largest),
+        BitsandbytesFiles.of(model).orElse(null));
+  }
+
+  private static ShardedWriter sharded(long largest) {
+    return new ShardedWriter(Map.of("format", "pt"), largest);
   }
 
   /** The same without weights that are zero, see {@link SparseWriter}. */
@@ -72,21 +87,31 @@ public final class ModelFiles {
     write(model, merger, companions, folder, new SparseWriter());
   }
 
-  private static void write(
+  /**
+   * Writes a model by a writer of weights, see {@link #write(TransformerModel, Merger,
+   * CompanionFiles, Path, long)}.
+   */
+  public static void write(
       TransformerModel model,
       Merger merger,
       CompanionFiles companions,
       Path folder,
       WeightsWriter writer) {
-    long rounded = model.parameters().filter(ParameterSite::isQuantized).count();
-    if (rounded > 0) {
-      LOG.warn(
-          "{}: {} weights are kept in fewer bits (quantize), and are saved as they were rounded",
-          folder,
-          rounded);
+    write(model, merger, companions, folder, writer, null);
+  }
+
+  private static void write(
+      TransformerModel model,
+      Merger merger,
+      CompanionFiles companions,
+      Path folder,
+      WeightsWriter writer,
+      @Nullable BitsandbytesFiles quantized) {
+    if (quantized == null) {
+      sayWhatBecomesPlain(model, folder);
     }
     List<PartsOfTensor> open = new ArrayList<>();
-    addAll(writer, model, merger, open);
+    addAll(writer, model, merger, open, p -> quantized == null || !quantized.add(writer, p));
     Path origin = model.others().isEmpty() ? null : companions.folder();
     try (TensorSource others = origin == null ? null : ModelWeights.open(origin);
         FileGroup files = new FileGroup(folder)) {
@@ -94,9 +119,13 @@ public final class ModelFiles {
         addOthers(writer, others, model.others());
       }
       Set<String> written = writer.writeTo(files);
-      files.writeText("config.json", JsonFile.text(config(model, merger)));
+      JsonObject config = config(model, merger);
+      if (quantized != null) {
+        config.add("quantization_config", quantized.config());
+      }
+      files.writeText("config.json", JsonFile.text(config));
       companions.copyTo(files);
-      earlier(folder).filter(name -> !written.contains(name)).forEach(files::remove);
+      earlier(folder, writer).filter(name -> !written.contains(name)).forEach(files::remove);
       files.commit();
     } finally {
       open.forEach(PartsOfTensor::close);
@@ -138,8 +167,9 @@ public final class ModelFiles {
             name,
             type,
             metadata -> tokenizer.accept(config, metadata));
+    sayWhatBecomesPlain(model, file);
     List<PartsOfTensor> open = new ArrayList<>();
-    addAll(writer, model, merger, open);
+    addAll(writer, model, merger, open, parameter -> true);
     try (FileGroup files = new FileGroup(whole.getParent())) {
       writer.writeTo(files);
       files.commit();
@@ -152,10 +182,16 @@ public final class ModelFiles {
    * Adds the tensors of a model under their names.
    *
    * @param open gets what has to be closed after the tensors are written
+   * @param plain which of them are written as plain numbers
    */
   private static void addAll(
-      WeightsWriter writer, TransformerModel model, Merger merger, List<PartsOfTensor> open) {
+      WeightsWriter writer,
+      TransformerModel model,
+      Merger merger,
+      List<PartsOfTensor> open,
+      Predicate<ParameterSite> plain) {
     Stream.concat(model.parameters(), model.untied(merger::changes))
+        .filter(plain)
         .forEach(parameter -> add(writer, parameter, model.precision(), merger, open));
     if (model.untied(merger::changes).findAny().isPresent()) {
       model
@@ -164,14 +200,25 @@ public final class ModelFiles {
     }
   }
 
-  private static Stream<String> earlier(Path folder) {
+  private static void sayWhatBecomesPlain(TransformerModel model, Path target) {
+    long rounded = model.parameters().filter(ParameterSite::isQuantized).count();
+    if (rounded > 0) {
+      LOG.warn(
+          "{}: {} weights are kept in fewer bits, and are saved as plain numbers, as they were"
+              + " rounded",
+          target,
+          rounded);
+    }
+  }
+
+  private static Stream<String> earlier(Path folder, WeightsWriter writer) {
     if (!Files.isDirectory(folder)) {
       return Stream.of();
     }
     try (Stream<Path> files = Files.list(folder)) {
       return files
           .map(file -> file.getFileName().toString())
-          .filter(name -> WEIGHTS.matcher(name).matches())
+          .filter(writer::replaces)
           .toList()
           .stream();
     } catch (IOException e) {
@@ -186,6 +233,7 @@ public final class ModelFiles {
         DTYPE.stream().filter(f -> config.has(f) && !config.get(f).isJsonNull()).toList();
     (there.isEmpty() ? DTYPE.subList(0, 1) : there).forEach(f -> config.addProperty(f, type));
     config.remove("auto_map"); // the code is neither run nor copied
+    config.remove("quantization_config"); // weights are plain numbers from here on
     if (model.untied(merger::changes).findAny().isPresent()) {
       config.addProperty("tie_word_embeddings", false);
     }

@@ -194,8 +194,7 @@ public final class GgufFile implements TensorSource {
     int elements = (int) Math.min(CHUNK, tensor.elementCount());
     byte[] blocks = new byte[elements / type.blockElements() * type.blockBytes()];
     float[] values = new float[elements];
-    ByteBuffer out =
-        ByteBuffer.allocate(elements * Float.BYTES).order(ByteOrder.LITTLE_ENDIAN);
+    ByteBuffer out = ByteBuffer.allocate(elements * Float.BYTES).order(ByteOrder.LITTLE_ENDIAN);
     readBlocks(
         tensor.name(),
         stored -> {

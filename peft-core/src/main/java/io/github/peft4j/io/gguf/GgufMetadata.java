@@ -297,7 +297,9 @@ public final class GgufMetadata {
     return builder;
   }
 
-  /** Returns, for example, {@code {general.architecture="llama", llama.block_count=30 (UINT32)}}. */
+  /**
+   * Returns, for example, {@code {general.architecture="llama", llama.block_count=30 (UINT32)}}.
+   */
   @Override
   public String toString() {
     return values.toString();

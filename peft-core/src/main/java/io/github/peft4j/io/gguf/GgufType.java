@@ -213,8 +213,8 @@ public enum GgufType {
    *
    * @param info type and shape of the numbers
    * @param numbers passes the numbers
-   * @throws IllegalArgumentException if this type does not take such numbers: it has to be a writable
-   *     one, or for integers their own
+   * @throws IllegalArgumentException if this type does not take such numbers: it has to be a
+   *     writable one, or for integers their own
    */
   public TensorData blocks(TensorInfo info, TensorData numbers) {
     if (info.dtype() == dtype) {

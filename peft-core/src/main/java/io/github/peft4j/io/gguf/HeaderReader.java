@@ -247,8 +247,7 @@ final class HeaderReader {
             "tensor %s has %d bytes, but %d follow its offset",
             tensor, tensor.byteCount(), Math.max(0, size - start - next));
       }
-      GgufTensor there =
-          new GgufTensor(tensor.name(), tensor.type(), tensor.shape(), start + next);
+      GgufTensor there = new GgufTensor(tensor.name(), tensor.type(), tensor.shape(), start + next);
       if (placed.putIfAbsent(tensor.name(), there) != null) {
         throw malformed("tensor %s is there twice, expected names that differ", tensor.name());
       }

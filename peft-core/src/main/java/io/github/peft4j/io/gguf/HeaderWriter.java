@@ -82,7 +82,8 @@ final class HeaderWriter {
 
   /** The lower bytes of a number. */
   private void number(long number, int bytes) {
-    byte[] all = ByteBuffer.allocate(Long.BYTES).order(ByteOrder.LITTLE_ENDIAN).putLong(number).array();
+    byte[] all =
+        ByteBuffer.allocate(Long.BYTES).order(ByteOrder.LITTLE_ENDIAN).putLong(number).array();
     out.write(all, 0, bytes);
   }
 }

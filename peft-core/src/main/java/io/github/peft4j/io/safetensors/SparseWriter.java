@@ -70,8 +70,7 @@ public final class SparseWriter implements WeightsWriter {
     return (int) ((info.elementCount() + 7) / 8);
   }
 
-  private static void add(
-      SafetensorsWriter writer, TensorInfo info, TensorData data, BitSet kept) {
+  private static void add(SafetensorsWriter writer, TensorInfo info, TensorData data, BitSet kept) {
     byte[] bits = Arrays.copyOf(kept.toByteArray(), bitBytes(info));
     writer.add(
         new TensorInfo(info.name() + KEPT, DType.U8, new long[] {bits.length}),
@@ -95,10 +94,7 @@ public final class SparseWriter implements WeightsWriter {
    * @param sink gets their bytes
    */
   private static void each(
-      TensorInfo info,
-      TensorData data,
-      @Nullable BitSet kept,
-      Consumer<ByteBuffer> sink) {
+      TensorInfo info, TensorData data, @Nullable BitSet kept, Consumer<ByteBuffer> sink) {
     int width = info.dtype().bytes();
     int[] place = {0};
     data.read(

@@ -96,6 +96,8 @@ public record DeviceTensor(long address, int type, int device, long[] sizes, lon
       case Torch.FLOAT16 -> "fp16";
       case Torch.FLOAT32 -> "float";
       case Torch.INT64 -> "whole";
+      case Torch.UINT8 -> "unsigned char";
+      case Torch.INT8 -> "signed char";
       default -> null;
     };
   }
@@ -105,6 +107,7 @@ public record DeviceTensor(long address, int type, int device, long[] sizes, lon
     return switch (type) {
       case Torch.INT64 -> 8;
       case Torch.FLOAT32 -> 4;
+      case Torch.UINT8, Torch.INT8 -> 1;
       default -> 2;
     };
   }
@@ -119,9 +122,14 @@ public record DeviceTensor(long address, int type, int device, long[] sizes, lon
     return type == Torch.INT64;
   }
 
+  /** Whether the elements are bytes. */
+  public boolean isBytes() {
+    return type == Torch.UINT8;
+  }
+
   /** Whether the elements are floating-point numbers, of 16 or 32 bits. */
   public boolean isFloating() {
-    return !isInt64();
+    return type == Torch.FLOAT32 || type == Torch.BFLOAT16 || type == Torch.FLOAT16;
   }
 
   /** The number of dimensions. */

@@ -37,6 +37,11 @@ public record Launch(
       return new Output(type.type(), sizes, DeviceTensor.contiguous(sizes));
     }
 
+    /** A contiguous tensor of a type, by PyTorch's number. */
+    public static Output contiguous(int type, long... sizes) {
+      return new Output(type, sizes, DeviceTensor.contiguous(sizes));
+    }
+
     /** A contiguous tensor of 32-bit numbers. */
     public static Output ofFloats(long... sizes) {
       return new Output(Torch.FLOAT32, sizes, DeviceTensor.contiguous(sizes));

@@ -14,6 +14,9 @@ import java.util.Map;
 final class Torch {
 
   /** PyTorch's numbers of types. */
+  static final int UINT8 = 0;
+
+  static final int INT8 = 1;
   static final int INT64 = 4;
 
   static final int FLOAT16 = 5;

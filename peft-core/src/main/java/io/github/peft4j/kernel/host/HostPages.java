@@ -35,8 +35,8 @@ public final class HostPages {
   /**
    * Creates pages of a device.
    *
-   * @param device where tensors are changed. For the CPU, tensors are copied all the same, to memory
-   *     that is not pinned
+   * @param device where tensors are changed. For the CPU, tensors are copied all the same, to
+   *     memory that is not pinned
    */
   public HostPages(Device device) {
     this.copies = new SideCopies(device);

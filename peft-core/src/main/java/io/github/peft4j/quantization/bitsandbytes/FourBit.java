@@ -31,8 +31,8 @@ public final class FourBit implements Quantization {
   static final int NESTED_BLOCK = 256;
 
   /**
-   * w (…), the code bounds (15), and the codes in their order (16) → packed codes (n / 2, 1) and the
-   * largest numbers of blocks (n / 64). Works on some millions of numbers at once.
+   * w (…), the code bounds (15), and the codes in their order (16) → packed codes (n / 2, 1) and
+   * the largest numbers of blocks (n / 64). Works on some millions of numbers at once.
    *
    * <p>The quotients of a last block that is not full are true ones; others are products with the
    * reciprocal. So bitsandbytes rounds.

@@ -27,8 +27,7 @@ enum FourBitCode {
       0.7229568362236023f,
       1f),
   /** Floating-point numbers with a sign, two bits of exponent and one of fraction. */
-  FP4(
-      12f, 0f, 0.0625f, 8f, 12f, 4f, 6f, 2f, 3f, 0f, -0.0625f, -8f, -12f, -4f, -6f, -2f, -3f);
+  FP4(12f, 0f, 0.0625f, 8f, 12f, 4f, 6f, 2f, 3f, 0f, -0.0625f, -8f, -12f, -4f, -6f, -2f, -3f);
 
   private final float[] values;
 
@@ -45,8 +44,8 @@ enum FourBitCode {
   }
 
   /**
-   * The codes by their numbers, ascending, (16) in eight bits. Both zeros of FP4 are among them: the
-   * second one, code 8, stands for small positive numbers, as bitsandbytes has it on a CPU.
+   * The codes by their numbers, ascending, (16) in eight bits. Both zeros of FP4 are among them:
+   * the second one, code 8, stands for small positive numbers, as bitsandbytes has it on a CPU.
    */
   NDArray order(NDManager manager) {
     return manager.create(toBytes(ascending()));

@@ -7,6 +7,7 @@ import ai.djl.ndarray.types.Shape;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.Scope;
+import io.github.peft4j.kernel.cuda.CudaText;
 import io.github.peft4j.quantization.DenseProduct;
 import io.github.peft4j.quantization.FrozenMatrix;
 import java.util.ArrayList;
@@ -19,8 +20,8 @@ public final class FourBitMatrix implements FrozenMatrix {
   /**
    * What bitsandbytes stores of a matrix with n numbers.
    *
-   * @param packed (⌈n / 2⌉, 1) in eight bits, row by row of (out, in); the first code of two has the
-   *     upper half
+   * @param packed (⌈n / 2⌉, 1) in eight bits, row by row of (out, in); the first code of two has
+   *     the upper half
    * @param absmax (⌈n / block⌉): the largest numbers of blocks in 32 bits, or codes of them
    * @param nested what the codes stand for; null if there are none
    * @param block the number of numbers of a block, an even one
@@ -108,12 +109,16 @@ public final class FourBitMatrix implements FrozenMatrix {
     this.arguments = all.toArray(NDArray[]::new);
     NestedStatistics nested = stored.nested();
     Kernel kernel = nested == null ? PLAIN : DOUBLE.with("nested_block", nested.block());
-    this.dense =
+    Kernel shaped =
         kernel
             .with("block", stored.block())
             .with("count", rows.size())
             .with("out", rows.get(0))
             .with("type", precision.scalarType());
+    CudaText text =
+        BitsandbytesText.fourBit(
+            precision, rows, stored.block(), nested == null ? 0 : nested.block());
+    this.dense = text == null ? shaped : shaped.cuda(text);
     this.product = new DenseProduct(dense, arguments);
   }
 
@@ -196,6 +201,11 @@ public final class FourBitMatrix implements FrozenMatrix {
   @Override
   public NDArray numbers() {
     return stored.packed();
+  }
+
+  /** The shape (out, in), in which codes lie row by row. */
+  public Shape rows() {
+    return rows;
   }
 
   /** What is stored. It stays this matrix's own. */

@@ -62,8 +62,7 @@ public enum Int8 implements Quantization {
           try (Scope scope = new Scope()) {
             assert scope != null;
             NDArray rows = BY_ROWS.with("w", transposed ? "torch.t(w)" : "w").call(weight);
-            NDList both =
-                QUANTIZE.with("over", over).with("rounded", rounded).callForAll(rows);
+            NDList both = QUANTIZE.with("over", over).with("rounded", rounded).callForAll(rows);
             requireFinite(both.get(1));
             return Int8Matrix.of(this, both.get(0), both.get(1), transposed, precision);
           }

@@ -6,6 +6,7 @@ import ai.djl.ndarray.types.Shape;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.Scope;
+import io.github.peft4j.kernel.cuda.CudaText;
 import io.github.peft4j.quantization.DenseProduct;
 import io.github.peft4j.quantization.FrozenMatrix;
 import org.jspecify.annotations.Nullable;
@@ -42,15 +43,17 @@ public final class Int8Matrix implements FrozenMatrix {
     this.codes = Scope.release(codes);
     this.largest = Scope.release(largest);
     this.transposed = transposed;
-    this.dense = DENSE.with("type", precision.scalarType());
+    Kernel typed = DENSE.with("type", precision.scalarType());
+    CudaText text = BitsandbytesText.int8(precision, codes.getShape(), format == Int8.BY_ROW);
+    this.dense = text == null ? typed : typed.cuda(text);
     this.product = new DenseProduct(dense, codes, largest);
   }
 
   /**
    * A matrix of what has been stored.
    *
-   * @param codes (out, in), whole numbers of eight bits: {@code CB} of bitsandbytes. The matrix owns
-   *     it from now on, and the next one, too
+   * @param codes (out, in), whole numbers of eight bits: {@code CB} of bitsandbytes. The matrix
+   *     owns it from now on, and the next one, too
    * @param largest (out) by row, or (1), in 32 bits: {@code SCB} of bitsandbytes
    * @param transposed whether {@link #dense()} is (in, out)
    * @param precision of {@link #dense()}

@@ -210,8 +210,8 @@ public final class Float8Matrix implements FrozenMatrix {
   /**
    * Rounds a matrix to eight bits.
    *
-   * @param weight (out, in), or (in, out) if transposed; sizes as {@link Float8#fits} says. The caller
-   *     keeps it
+   * @param weight (out, in), or (in, out) if transposed; sizes as {@link Float8#fits} says. The
+   *     caller keeps it
    * @param precision of {@link #dense()}
    */
   public static Float8Matrix of(

@@ -13,6 +13,7 @@ import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.TensorBytes;
+import io.github.peft4j.kernel.cuda.CudaText;
 import io.github.peft4j.quantization.Quantization;
 import java.nio.ByteBuffer;
 
@@ -177,7 +178,9 @@ public enum GgufBlocks implements Quantization {
    * @param precision of the numbers
    */
   Kernel dense(long in, Precision precision) {
-    return BlockText.dense(numbers, type(), in, precision.scalarType());
+    Kernel plain = BlockText.dense(numbers, type(), in, precision.scalarType());
+    CudaText cuda = BlockCuda.dense(this, precision);
+    return cuda == null ? plain : plain.cuda(cuda);
   }
 
   /**

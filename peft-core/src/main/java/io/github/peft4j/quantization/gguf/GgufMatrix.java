@@ -52,7 +52,8 @@ public final class GgufMatrix implements FrozenMatrix {
   /**
    * A matrix of blocks.
    *
-   * @param blocks (out, bytes of a row) of {@link DataType#UINT8}, which the matrix owns from now on
+   * @param blocks (out, bytes of a row) of {@link DataType#UINT8}, which the matrix owns from now
+   *     on
    * @param transposed whether {@link #dense()} is (in, out)
    * @param precision of {@link #dense()}
    * @throws IllegalArgumentException if rows are not whole blocks, or the array has another type

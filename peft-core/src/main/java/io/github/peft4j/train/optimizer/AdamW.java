@@ -157,7 +157,8 @@ public final class AdamW extends GroupedOptimizer {
           eightBitFrom.isPresent()
               ? ", moments of 8 bits from %d elements on".formatted(eightBitFrom.getAsLong())
               : "";
-      return "AdamW with beta1 %s, beta2 %s, epsilon %s%s".formatted(beta1, beta2, epsilon, moments);
+      return "AdamW with beta1 %s, beta2 %s, epsilon %s%s"
+          .formatted(beta1, beta2, epsilon, moments);
     }
   }
 

@@ -8,17 +8,19 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The update of {@link EightBitMoments} in CUDA C: all tensors in one launch, which reads and writes
- * everything once. A block of threads computes some blocks of 256 elements, one element a thread.
+ * The update of {@link EightBitMoments} in CUDA C: all tensors in one launch, which reads and
+ * writes everything once. A block of threads computes some blocks of 256 elements, one element a
+ * thread.
  */
 final class EightBitText {
 
   /** Blocks of elements of a block of threads, which loads the maps once for all of them. */
   private static final int EACH = 8;
 
-  private static final CudaText TEXT =
+  /** Its tensors are the table of addresses, and both maps with their middles. */
+  static final CudaText TEXT =
       CudaText.of(
-          """
+              """
           // A row of the table: what belongs to a tensor.
           struct Row {
             float* p;

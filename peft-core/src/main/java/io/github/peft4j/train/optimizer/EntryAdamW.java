@@ -6,7 +6,6 @@ import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.training.ParameterGroup;
 import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Map;
 
 /**

@@ -12,8 +12,8 @@ import io.github.peft4j.transformer.pass.Pass;
 import io.github.peft4j.tuner.ForwardContext;
 import io.github.peft4j.tuner.site.EmbeddingSite;
 import io.github.peft4j.tuner.site.LinearSite;
-import io.github.peft4j.tuner.site.ParameterSite;
 import io.github.peft4j.tuner.site.LinearSite.Role;
+import io.github.peft4j.tuner.site.ParameterSite;
 import org.jspecify.annotations.Nullable;
 
 /** y = x Wᵀ + b, or x W + b with a transposed weight (GPT-2's Conv1D): (…, in) → (…, out). */

@@ -101,7 +101,8 @@ final class NormDerivative {
   static Kernel of(Kernel plain, Norm.Kind kind, boolean hasBias, String wide) {
     return switch (kind) {
       case RMS -> rms(plain, wide, FACTOR, RmsNormText.PLAIN, Fused.EXIST);
-      case RMS_ONE_PLUS -> rms(plain, wide, "torch.add(wide(weight), 1)", RmsNormText.ONE_PLUS, false);
+      case RMS_ONE_PLUS ->
+          rms(plain, wide, "torch.add(wide(weight), 1)", RmsNormText.ONE_PLUS, false);
       case LAYER ->
           plain
               .derivative(

@@ -107,7 +107,9 @@ public record QuantizedWeights(Format format, ModelConfig settings) {
       case "bitsandbytes":
         if (four == eight) {
           throw settings.error(
-              "load_in_4bit", four, "either it or load_in_8bit, which is " + eight + ", to be true");
+              "load_in_4bit",
+              four,
+              "either it or load_in_8bit, which is " + eight + ", to be true");
         }
         return Optional.of(four ? Format.BITSANDBYTES_4BIT : Format.BITSANDBYTES_8BIT);
       case "gptq":
@@ -117,7 +119,9 @@ public record QuantizedWeights(Format format, ModelConfig settings) {
             : Optional.empty();
       case "awq":
         return settings.integer("bits", settings.integer("w_bit", 4)) == 4
-                && settings.text("version", settings.text("format", "gemm")).equalsIgnoreCase("gemm")
+                && settings
+                    .text("version", settings.text("format", "gemm"))
+                    .equalsIgnoreCase("gemm")
                 && !settings.text("backend", "").equals("llm-awq")
             ? Optional.of(Format.AWQ)
             : Optional.empty();

@@ -4,6 +4,7 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.Shape;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.quantization.FrozenMatrix;
+import io.github.peft4j.quantization.Quantization;
 import io.github.peft4j.tuner.ArrayRows;
 import io.github.peft4j.tuner.ForwardContext;
 import io.github.peft4j.tuner.Joining;
@@ -147,6 +148,11 @@ public final class ParameterSite extends Site<NDArray, NDArray> implements AutoC
         context.adapters().weight(this, numbers) == numbers
             && context.adapters().computation(this, base()) == base();
     return frozen ? quantized.matrix : null;
+  }
+
+  /** How the frozen value is kept in fewer bits; null if it is plain numbers. */
+  public @Nullable Quantization quantization() {
+    return content instanceof Quantized quantized ? quantized.matrix.quantization() : null;
   }
 
   /** The frozen matrix in fewer bits, which stays the site's, or null if there is none. */

@@ -213,10 +213,10 @@ class GgufFileTest {
     assertThatThrownBy(() -> metadata.strings("array.int8"))
         .hasMessage(path + ": array.int8 is 2 × INT8, expected an array of texts" + end);
     assertThatThrownBy(() -> metadata.numbers("array.string"))
-        .hasMessage(path + ": array.string is 4 × STRING, expected an array of whole numbers" + end);
-    assertThatThrownBy(() -> metadata.integers("value.int8"))
         .hasMessage(
-            path + ": value.int8 is -100 (INT8), expected an array of whole numbers" + end);
+            path + ": array.string is 4 × STRING, expected an array of whole numbers" + end);
+    assertThatThrownBy(() -> metadata.integers("value.int8"))
+        .hasMessage(path + ": value.int8 is -100 (INT8), expected an array of whole numbers" + end);
     assertThatThrownBy(() -> file.tensor("lm_head")).isInstanceOf(NoSuchTensorException.class);
   }
 
@@ -278,7 +278,8 @@ class GgufFileTest {
             + " 0"
             + broken);
     byte[] pointer =
-        Arrays.copyOf("version https://git-lfs.github.com/".getBytes(StandardCharsets.US_ASCII), 99);
+        Arrays.copyOf(
+            "version https://git-lfs.github.com/".getBytes(StandardCharsets.US_ASCII), 99);
     assertThatThrownBy(() -> GgufFile.of("x.gguf", ByteBuffer.wrap(pointer)))
         .hasMessageContaining("is a pointer of Git LFS");
     assertThatThrownBy(() -> GgufFile.open(Path.of("nowhere.gguf")))

@@ -19,7 +19,21 @@ class GgufFuzzTest {
   private static final int FILES = 10_000;
 
   private static final long[] NUMBERS = {
-    0, 1, 2, 8, 9, 31, 32, 255, 256, 1L << 31, (1L << 32) - 1, 1L << 40, 1L << 62, -1, Long.MIN_VALUE
+    0,
+    1,
+    2,
+    8,
+    9,
+    31,
+    32,
+    255,
+    256,
+    1L << 31,
+    (1L << 32) - 1,
+    1L << 40,
+    1L << 62,
+    -1,
+    Long.MIN_VALUE
   };
 
   @Test

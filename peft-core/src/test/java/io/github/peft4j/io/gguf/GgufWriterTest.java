@@ -10,7 +10,6 @@ import io.github.peft4j.io.safetensors.Safetensors;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Random;
@@ -76,8 +75,7 @@ class GgufWriterTest {
       try (GgufFile written = GgufFile.open(path)) {
         assertThat(written.tensor("x").type()).isEqualTo(type);
         assertThat(GgufFileTest.bytes(sink -> written.readBlocks("x", sink)))
-            .isEqualTo(
-                GgufFileTest.bytes(sink -> expected.readBlocks("writable." + type, sink)));
+            .isEqualTo(GgufFileTest.bytes(sink -> expected.readBlocks("writable." + type, sink)));
       }
     }
   }
@@ -88,8 +86,7 @@ class GgufWriterTest {
   void numbersOfAllTypesPassInPieces(DType dtype, GgufType type) {
     TensorInfo info = new TensorInfo("x", dtype, new long[] {3, 40_000});
     int count = (int) info.elementCount();
-    ByteBuffer all =
-        ByteBuffer.allocate(count * dtype.bytes()).order(ByteOrder.LITTLE_ENDIAN);
+    ByteBuffer all = ByteBuffer.allocate(count * dtype.bytes()).order(ByteOrder.LITTLE_ENDIAN);
     float[] values = new float[count];
     Random random = new Random(5);
     for (int i = 0; i < count; i++) {
@@ -136,7 +133,9 @@ class GgufWriterTest {
         .add("b", GgufType.I8, new long[0], sink -> sink.accept(ByteBuffer.allocate(1)))
         .write(path);
     try (GgufFile file = GgufFile.open(path)) {
-      assertThat(file.tensors()).extracting(GgufTensor::offset).containsExactly(4096L, 8192L, 8192L);
+      assertThat(file.tensors())
+          .extracting(GgufTensor::offset)
+          .containsExactly(4096L, 8192L, 8192L);
       assertThat(path).hasSize(3 * 4096);
       assertThat(file.floats("none")).isEmpty();
       assertThat(file.longs("b")).containsExactly(0);

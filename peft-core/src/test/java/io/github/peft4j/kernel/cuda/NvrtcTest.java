@@ -1,10 +1,16 @@
 package io.github.peft4j.kernel.cuda;
 
+import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import ai.djl.ndarray.types.Shape;
+import io.github.peft4j.kernel.Precision;
+import io.github.peft4j.quantization.bitsandbytes.BitsandbytesText;
 import io.github.peft4j.quantization.float8.Float8Text;
+import io.github.peft4j.quantization.gguf.BlockCuda;
+import io.github.peft4j.quantization.gguf.GgufBlocks;
 import io.github.peft4j.transformer.cuda.CrossEntropyText;
 import io.github.peft4j.transformer.cuda.GainText;
 import io.github.peft4j.transformer.cuda.GatedText;
@@ -28,10 +34,16 @@ class NvrtcTest {
 
   private static final String FILE = System.getProperty("peft4j.nvrtc", "");
 
-  private record Text(CudaText text, String... types) {}
+  record Text(CudaText text, String... types) {}
 
   private static List<Text> texts() {
     List<Text> all = new ArrayList<>();
+    for (GgufBlocks type : GgufBlocks.values()) {
+      for (Precision precision :
+          List.of(Precision.FLOAT32, Precision.BFLOAT16, Precision.FLOAT16)) {
+        all.add(new Text(requireNonNull(BlockCuda.dense(type, precision)), "unsigned char"));
+      }
+    }
     for (String type : List.of("bf16", "fp16", "float")) {
       for (GatedText text : GatedText.values()) {
         all.add(new Text(text.forward(), type, type));
@@ -45,6 +57,7 @@ class NvrtcTest {
           all.add(new Text(text.back(), type, type, weight, "float"));
         }
       }
+      addQuantized(all, type);
       all.add(new Text(Float8Text.PARTS, type));
       for (Float8Text text : Float8Text.values()) {
         all.add(new Text(text.quotients(), type, "float"));
@@ -70,12 +83,45 @@ class NvrtcTest {
     return all;
   }
 
-  private static Nvrtc nvrtc() {
+  private static void addQuantized(List<Text> all, String type) {
+    Precision precision =
+        switch (type) {
+          case "bf16" -> Precision.BFLOAT16;
+          case "fp16" -> Precision.FLOAT16;
+          default -> Precision.FLOAT32;
+        };
+    Shape rows = new Shape(8, 64);
+    String codes = "unsigned char";
+    all.add(
+        new Text(
+            requireNonNull(BitsandbytesText.fourBit(precision, rows, 64, 0)),
+            codes,
+            "float",
+            "float"));
+    all.add(
+        new Text(
+            requireNonNull(BitsandbytesText.fourBit(precision, rows, 64, 256)),
+            codes,
+            codes,
+            "float",
+            "float",
+            "float",
+            "float"));
+    for (boolean byRow : new boolean[] {false, true}) {
+      all.add(
+          new Text(
+              requireNonNull(BitsandbytesText.int8(precision, rows, byRow)),
+              "signed char",
+              "float"));
+    }
+  }
+
+  static Nvrtc nvrtc() {
     assumeTrue(!FILE.isEmpty(), "needs -Dpeft4j.nvrtc=/path/of/libnvrtc.so.12");
     return Nvrtc.of(FILE);
   }
 
-  private static List<String> definitions(Text text, int lanes) {
+  static List<String> definitions(Text text, int lanes) {
     List<String> definitions = new ArrayList<>(List.of("LANES=" + lanes));
     for (int i = 0; i < text.types().length; i++) {
       definitions.add("T" + i + "=" + text.types()[i]);
@@ -100,7 +146,7 @@ class NvrtcTest {
 
   @Test
   void aDeviceNewerThanTheCompilerGetsPtxOfVectorLoads() {
-    Text text = texts().get(0);
+    Text text = texts().stream().filter(t -> t.types()[0].equals("bf16")).findFirst().orElseThrow();
     String source = CudaText.PRELUDE + text.text().source();
     byte[] code = nvrtc().compile(source, 9990, definitions(text, 8));
     assertThat(new String(code, StandardCharsets.ISO_8859_1))

@@ -11,9 +11,11 @@ import ai.djl.ndarray.types.Shape;
 import io.github.peft4j.io.gguf.GgufFile;
 import io.github.peft4j.io.gguf.GgufType;
 import io.github.peft4j.kernel.Precision;
+import io.github.peft4j.kernel.PyTorch;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.TensorLoader;
 import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.kernel.cuda.CudaText;
 import java.net.URISyntaxException;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
@@ -26,8 +28,13 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
-/** Blocks on the device are the numbers of {@link GgufType}, which are those of the gguf package. */
+/**
+ * Blocks on the device are the numbers of {@link GgufType}, which are those of the gguf package.
+ */
 class GgufMatrixTest {
+
+  /** With one, the matrices are there, and CUDA texts make their numbers. */
+  private static final boolean HAS_GPU = PyTorch.engine().getGpuCount() > 0;
 
   private static final int OUT = 6;
   private static final int IN = 512;
@@ -38,7 +45,7 @@ class GgufMatrixTest {
 
   @BeforeEach
   void open() {
-    manager = Tensors.newManager(Device.cpu());
+    manager = Tensors.newManager(HAS_GPU ? Device.gpu() : Device.cpu());
     scope = new Scope();
   }
 
@@ -49,10 +56,13 @@ class GgufMatrixTest {
   }
 
   private NDArray blocks(byte... bytes) {
-    return manager.create(ByteBuffer.wrap(bytes), new Shape(OUT, bytes.length / OUT), DataType.UINT8);
+    return manager.create(
+        ByteBuffer.wrap(bytes), new Shape(OUT, bytes.length / OUT), DataType.UINT8);
   }
 
-  /** All bits are random, scales are as large and as small as halves are, and some are not finite. */
+  /**
+   * All bits are random, scales are as large and as small as halves are, and some are not finite.
+   */
   @ParameterizedTest
   @EnumSource(GgufBlocks.class)
   void numbersAreThoseOfTheFile(GgufBlocks type) {
@@ -61,11 +71,13 @@ class GgufMatrixTest {
     random.nextBytes(bytes);
     float[] expected = new float[OUT * IN];
     type.type().dequantize(bytes, count, expected);
+    long launches = CudaText.launches();
     try (GgufMatrix matrix = GgufMatrix.of(type, blocks(bytes), false, Precision.FLOAT32)) {
       assertThat(Tensors.floats(matrix.dense())).isEqualTo(expected);
       assertThat(matrix.shape()).isEqualTo(new Shape(OUT, IN));
       assertThat(matrix.numbers().toByteArray()).isEqualTo(bytes);
       assertThat(matrix.quantization()).isEqualTo(type);
+      assertThat(CudaText.launches() > launches).isEqualTo(HAS_GPU && CudaText.isAvailable());
     }
     NDArray dense = manager.create(expected, new Shape(OUT, IN));
     try (GgufMatrix turned = GgufMatrix.of(type, blocks(bytes), true, Precision.FLOAT32)) {
@@ -92,7 +104,8 @@ class GgufMatrixTest {
     }
     float[] expected = new float[32 << 16];
     GgufType.Q8_0.dequantize(bytes, 1 << 16, expected);
-    NDArray blocks = manager.create(ByteBuffer.wrap(bytes), new Shape(64, 34 << 10), DataType.UINT8);
+    NDArray blocks =
+        manager.create(ByteBuffer.wrap(bytes), new Shape(64, 34 << 10), DataType.UINT8);
     try (GgufMatrix matrix = GgufMatrix.of(GgufBlocks.Q8_0, blocks, false, Precision.FLOAT32)) {
       assertThat(Tensors.floats(matrix.dense())).isEqualTo(expected);
     }
@@ -129,14 +142,12 @@ class GgufMatrixTest {
       try (GgufMatrix matrix = GgufMatrix.load(file, name, null, false, loader)) {
         assertThat(Tensors.floats(matrix.dense())).isEqualTo(expected);
       }
-      try (GgufMatrix turned =
-          GgufMatrix.load(file, name, new long[] {2, 0, 0, 1}, true, loader)) {
+      try (GgufMatrix turned = GgufMatrix.load(file, name, new long[] {2, 0, 0, 1}, true, loader)) {
         assertThat(turned.shape()).isEqualTo(new Shape(in, 4));
         float[] values = Tensors.floats(turned.dense());
         for (int i = 0; i < in; i++) {
           assertThat(Arrays.copyOfRange(values, 4 * i, 4 * i + 4))
-              .containsExactly(
-                  expected[2 * in + i], expected[i], expected[i], expected[in + i]);
+              .containsExactly(expected[2 * in + i], expected[i], expected[i], expected[in + i]);
         }
       }
       assertThatIllegalArgumentException()
@@ -153,8 +164,7 @@ class GgufMatrixTest {
 
   private static Path file() {
     try {
-      return Path.of(
-          Objects.requireNonNull(GgufFile.class.getResource("types.gguf")).toURI());
+      return Path.of(Objects.requireNonNull(GgufFile.class.getResource("types.gguf")).toURI());
     } catch (URISyntaxException e) {
       throw new IllegalStateException(e);
     }
@@ -188,7 +198,8 @@ class GgufMatrixTest {
             () ->
                 GgufMatrix.of(
                     GgufBlocks.Q8_0, blocks(new byte[OUT * 35]), false, Precision.FLOAT32))
-        .withMessage("blocks of Q8_0 are (6, 35) of uint8, expected (out, a multiple of 34) of UINT8");
+        .withMessage(
+            "blocks of Q8_0 are (6, 35) of uint8, expected (out, a multiple of 34) of UINT8");
     NDArray floats = manager.create(new float[34], new Shape(1, 34));
     assertThatIllegalArgumentException()
         .isThrownBy(() -> GgufMatrix.of(GgufBlocks.Q8_0, floats, false, Precision.FLOAT32));

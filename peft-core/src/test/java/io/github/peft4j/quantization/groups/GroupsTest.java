@@ -17,7 +17,10 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** Numbers in groups: rounded to the nearest of 16 or 256, which reach from the least to the largest. */
+/**
+ * Numbers in groups: rounded to the nearest of 16 or 256, which reach from the least to the
+ * largest.
+ */
 class GroupsTest {
 
   private static final int OUT = 6;
@@ -27,7 +30,8 @@ class GroupsTest {
     Random random = new Random(5);
     float[] numbers = new float[OUT * IN];
     for (int i = 0; i < numbers.length; i++) {
-      numbers[i] = i / IN == 2 ? 0 : i / IN == 3 ? 1 + random.nextFloat() : (float) random.nextGaussian();
+      numbers[i] =
+          i / IN == 2 ? 0 : i / IN == 3 ? 1 + random.nextFloat() : (float) random.nextGaussian();
     }
     return numbers;
   }

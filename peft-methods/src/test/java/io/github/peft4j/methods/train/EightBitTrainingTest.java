@@ -24,8 +24,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
- * Trainings whose AdamW has moments of 8 bits, on the device or the host. It runs on a GPU, if there
- * is one.
+ * Trainings whose AdamW has moments of 8 bits, on the device or the host. It runs on a GPU, if
+ * there is one.
  */
 class EightBitTrainingTest {
 
@@ -105,10 +105,12 @@ class EightBitTrainingTest {
       assertThatThrownBy(
               () -> tuner(model).optimizer(EIGHT_BIT).checkpointTo(folder.resolve("plain")).run())
           .isInstanceOf(IllegalArgumentException.class)
-          .hasMessageContaining("another optimizer: " + plain + ", now " + EIGHT_BIT + ". To go on");
+          .hasMessageContaining(
+              "another optimizer: " + plain + ", now " + EIGHT_BIT + ". To go on");
       assertThatThrownBy(() -> tuner(model).checkpointTo(folder.resolve("eight")).run())
           .isInstanceOf(IllegalArgumentException.class)
-          .hasMessageContaining("another optimizer: " + EIGHT_BIT + ", now " + plain + ". To go on");
+          .hasMessageContaining(
+              "another optimizer: " + EIGHT_BIT + ", now " + plain + ". To go on");
       List<Double> paged =
           tuner(model)
               .optimizer(EIGHT_BIT.paged())
@@ -129,7 +131,8 @@ class EightBitTrainingTest {
         assertThat(log).contains("AdamW is paged, but on the CPU its moments need not be moved");
       }
       log = Logged.by(() -> tuner(model).optimizer(EIGHT_BIT).run());
-      assertThat(log).contains("moments have 8 bits for " + tensors + " of " + tensors + " tensors");
+      assertThat(log)
+          .contains("moments have 8 bits for " + tensors + " of " + tensors + " tensors");
     }
   }
 }

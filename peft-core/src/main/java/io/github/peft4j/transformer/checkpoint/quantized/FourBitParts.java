@@ -24,8 +24,8 @@ import java.util.Set;
 
 /**
  * A matrix of four bits by bitsandbytes: packed codes under the name of the weight, and {@code
- * absmax}, {@code quant_map} and {@code quant_state} with more after it. What is no tensor is JSON in
- * the bytes of {@code quant_state}.
+ * absmax}, {@code quant_map} and {@code quant_state} with more after it. What is no tensor is JSON
+ * in the bytes of {@code quant_state}.
  */
 final class FourBitParts implements StoredMatrix {
 
@@ -161,8 +161,7 @@ final class FourBitParts implements StoredMatrix {
     for (int i = 0; i < CODES; i++) {
       if (!(Math.abs(found[i] - known[i]) < 1e-5)) {
         throw parts.error(
-            "has %s for code %d in %s; expected %s"
-                .formatted(found[i], i, info.name(), known[i]));
+            "has %s for code %d in %s; expected %s".formatted(found[i], i, info.name(), known[i]));
       }
     }
   }

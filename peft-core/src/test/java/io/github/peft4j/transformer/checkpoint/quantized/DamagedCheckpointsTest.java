@@ -43,9 +43,33 @@ class DamagedCheckpointsTest {
   private static final int FILES = 2_000;
   private static final String MODULE = "model.layers.0.self_attn.k_proj";
   private static final String[] TOKENS = {
-    "{", "}", "[", "]", ",", ":", "\"", "-1", "0", "1e9", "1e999", "null", "true", "0.5",
-    "18446744073709551616", "9223372036854775807", "4294967296", "\"U8\"", "\"I32\"", "\"F32\"",
-    "\"shape\":[]", "[[[[[[[[", "nf4", "fp4", "64", "NaN", "\\u0000"
+    "{",
+    "}",
+    "[",
+    "]",
+    ",",
+    ":",
+    "\"",
+    "-1",
+    "0",
+    "1e9",
+    "1e999",
+    "null",
+    "true",
+    "0.5",
+    "18446744073709551616",
+    "9223372036854775807",
+    "4294967296",
+    "\"U8\"",
+    "\"I32\"",
+    "\"F32\"",
+    "\"shape\":[]",
+    "[[[[[[[[",
+    "nf4",
+    "fp4",
+    "64",
+    "NaN",
+    "\\u0000"
   };
 
   @TempDir Path folder;
@@ -152,8 +176,7 @@ class DamagedCheckpointsTest {
       if (random.nextBoolean()) {
         damaged[at] ^= (byte) (1 << random.nextInt(8));
       } else {
-        byte[] token =
-            TOKENS[random.nextInt(TOKENS.length)].getBytes(StandardCharsets.US_ASCII);
+        byte[] token = TOKENS[random.nextInt(TOKENS.length)].getBytes(StandardCharsets.US_ASCII);
         System.arraycopy(token, 0, damaged, at, Math.min(token.length, to - at));
       }
     }
@@ -233,21 +256,18 @@ class DamagedCheckpointsTest {
         "gptq",
         file(
             "gptq",
-            (info, data) ->
-                info.name().endsWith("scales") ? with(info, DType.F16, 3, 32) : info),
+            (info, data) -> info.name().endsWith("scales") ? with(info, DType.F16, 3, 32) : info),
         "k_proj.scales F16[3, 32]; expected the shape [2, 32]");
     assertRefused(
         "int8",
         file(
-            "int8",
-            (info, data) -> info.name().endsWith("SCB") ? with(info, DType.F32, 31) : info),
+            "int8", (info, data) -> info.name().endsWith("SCB") ? with(info, DType.F32, 31) : info),
         "k_proj.SCB F32[31]; expected the shape [32]");
     assertRefused(
         "nf4",
         file(
             "nf4",
-            (info, data) ->
-                info.name().endsWith("absmax") ? with(info, DType.F32, 33) : info),
+            (info, data) -> info.name().endsWith("absmax") ? with(info, DType.F32, 33) : info),
         "k_proj.weight.absmax F32[33]; expected the shape [32]");
   }
 
@@ -271,19 +291,22 @@ class DamagedCheckpointsTest {
   }
 
   @ParameterizedTest
-  @CsvSource(delimiter = '|', quoteCharacter = '~', value = {
-    "\"blocksize\": 64|\"blocksize\": 0 |field 'blocksize' is 0; expected one of [32, 64",
-    "\"blocksize\": 64|\"blocksize\": -1|field 'blocksize' is -1",
-    "[32, 64]|[64, 64]|field 'shape' is [64, 64]; expected two sizes whose product",
-    "[32, 64]|[-2,-9]|field 'shape' is [-2, -9]",
-    "[32, 64]|[2048]  |field 'shape' is [2048]",
-    "\"quant_type\": \"nf4\"|\"quant_type\": \"nf5\"|field 'quant_type' is nf5; expected nf4",
-    "\"float32\", \"shape\"|\"float8\", \"shape\"|field 'dtype' is float8; expected one of",
-    "\"shape\"|\"shap3\"|field 'shape'",
-    "\"nested_blocksize\": 256|\"nested_blocksize\": 0|field 'nested_blocksize' is 0",
-    "\"nested_blocksize\": 256|\"nested_blocksize\": 16|nested_absmax F32[1]; expected the shape [2]",
-    "{\"quant|[\"quant|a JSON object in its bytes",
-  })
+  @CsvSource(
+      delimiter = '|',
+      quoteCharacter = '~',
+      value = {
+        "\"blocksize\": 64|\"blocksize\": 0 |field 'blocksize' is 0; expected one of [32, 64",
+        "\"blocksize\": 64|\"blocksize\": -1|field 'blocksize' is -1",
+        "[32, 64]|[64, 64]|field 'shape' is [64, 64]; expected two sizes whose product",
+        "[32, 64]|[-2,-9]|field 'shape' is [-2, -9]",
+        "[32, 64]|[2048]  |field 'shape' is [2048]",
+        "\"quant_type\": \"nf4\"|\"quant_type\": \"nf5\"|field 'quant_type' is nf5; expected nf4",
+        "\"float32\", \"shape\"|\"float8\", \"shape\"|field 'dtype' is float8; expected one of",
+        "\"shape\"|\"shap3\"|field 'shape'",
+        "\"nested_blocksize\": 256|\"nested_blocksize\": 0|field 'nested_blocksize' is 0",
+        "\"nested_blocksize\": 256|\"nested_blocksize\": 16|nested_absmax F32[1]; expected the shape [2]",
+        "{\"quant|[\"quant|a JSON object in its bytes",
+      })
   void wrongStates(String from, String to, String what) throws IOException {
     assertRefused("nf4-double", state("nf4-double", from, to), "fuzz", "k_proj.weight", what);
   }
