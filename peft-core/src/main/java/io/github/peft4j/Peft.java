@@ -100,8 +100,7 @@ public final class Peft {
     Optional<Path> gguf = GgufModel.find(folder);
     if (gguf.isPresent()) {
       GgufModel model = GgufModel.read(gguf.get());
-      return new Loader(
-              model.config(), model::tensors, model::tokenizer, source.name(), gguf.get())
+      return new Loader(model.config(), model::tensors, model::tokenizer, source.name(), gguf.get())
           .blocks(model::blocks);
     }
     ModelConfig config = ModelConfig.read(folder);
@@ -287,8 +286,8 @@ public final class Peft {
       }
       if (wanted.isGpu() && wanted.getDeviceId() >= gpus) {
         throw new IllegalArgumentException(
-            ("device(%s): PyTorch finds %d CUDA GPUs here, and counts them from 0; without its natives"
-                    + " for CUDA it finds none, see docs/installation.md")
+            ("device(%s): PyTorch finds %d CUDA GPUs here, and counts them from 0; without its"
+                 + " natives for CUDA it finds none, see docs/installation.md")
                 .formatted(wanted, gpus));
       }
       return wanted;
@@ -311,8 +310,8 @@ public final class Peft {
       int more = words.vocabularySize() - known;
       if (more > 0) {
         LOG.warn(
-            "{}: the tokenizer has {} added tokens beyond the model's {} (vocab_size): texts that have"
-                + " one of them are refused. resizeTokens({}) gives them rows to train",
+            "{}: the tokenizer has {} added tokens beyond the model's {} (vocab_size): texts that"
+                + " have one of them are refused. resizeTokens({}) gives them rows to train",
             origin,
             more,
             known,

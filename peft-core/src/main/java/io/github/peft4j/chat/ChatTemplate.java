@@ -87,8 +87,8 @@ public final class ChatTemplate {
   }
 
   /**
-   * The template beside a tokenizer's files, or in the GGUF file that the tokenizer comes from, with
-   * the tokenizer's special tokens.
+   * The template beside a tokenizer's files, or in the GGUF file that the tokenizer comes from,
+   * with the tokenizer's special tokens.
    *
    * @param tokenizer the model's tokenizer
    * @return the template, or nothing if there is none

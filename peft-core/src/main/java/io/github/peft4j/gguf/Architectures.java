@@ -49,8 +49,7 @@ final class Architectures {
   /** All types of models that can be written. */
   static String modelTypes() {
     return String.join(
-        ", ",
-        new TreeSet<>(ALL.stream().flatMap(each -> each.modelTypes().stream()).toList()));
+        ", ", new TreeSet<>(ALL.stream().flatMap(each -> each.modelTypes().stream()).toList()));
   }
 
   private static List<Field> fields(Field... fields) {
@@ -168,7 +167,8 @@ final class Architectures {
             "model.layers.#.post_attention_layernorm",
             Transform.ONE_PLUS)
         .add("blk.#.ffn_norm", "model.layers.#.pre_feedforward_layernorm", Transform.ONE_PLUS)
-        .add("blk.#.post_ffw_norm", "model.layers.#.post_feedforward_layernorm", Transform.ONE_PLUS);
+        .add(
+            "blk.#.post_ffw_norm", "model.layers.#.post_feedforward_layernorm", Transform.ONE_PLUS);
   }
 
   /** The converter writes these of Gemma 1 and 2 in an order of their own. */

@@ -6,7 +6,6 @@ import com.google.gson.JsonPrimitive;
 import io.github.peft4j.transformer.config.ModelConfig;
 import java.util.List;
 import java.util.function.BiConsumer;
-import java.util.function.ToDoubleFunction;
 import java.util.function.ToLongFunction;
 
 /** What one or several values of config.json are in a GGUF file's metadata, both ways. */
@@ -54,16 +53,15 @@ interface Field {
             to.integer(key, config.has(field) ? config.size(field) : usual.applyAsLong(config)));
   }
 
-  /** A number that both sides may lack. */
+  /**
+   * A number.
+   *
+   * @param usual what it is if a config leaves it out
+   */
   static Field number(String key, String field, double usual) {
-    return number(key, field, config -> config.number(field, usual));
-  }
-
-  private static Field number(String key, String field, ToDoubleFunction<ModelConfig> value) {
     return of(
-        (from, config) ->
-            from.findNumber(key).ifPresent(number -> config.addProperty(field, number)),
-        (config, to) -> to.number(key, value.applyAsDouble(config)));
+        (from, config) -> config.addProperty(field, from.number(key)),
+        (config, to) -> to.number(key, config.number(field, usual)));
   }
 
   /** A bound of scores that may be off: null in a config. */
@@ -76,7 +74,8 @@ interface Field {
                     ? new JsonPrimitive(from.number(key))
                     : JsonNull.INSTANCE),
         (config, to) -> {
-          double cap = config.has(field) ? config.positive(field) : config.isNull(field) ? 0 : usual;
+          double cap =
+              config.has(field) ? config.positive(field) : config.isNull(field) ? 0 : usual;
           if (cap > 0) {
             to.number(key, cap);
           }

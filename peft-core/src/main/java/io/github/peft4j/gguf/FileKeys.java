@@ -103,6 +103,16 @@ final class FileKeys {
     return file.names().contains(name);
   }
 
+  /** The shape of a tensor that must be there. */
+  long[] shape(String tensor) {
+    if (!hasTensor(tensor)) {
+      throw new IllegalArgumentException(
+          "%s: there is no tensor %s; take another file, or convert the model again"
+              .formatted(source, tensor));
+    }
+    return file.tensor(tensor).shape();
+  }
+
   /** The values of the architecture that nobody asked for. */
   Map<String, String> unread() {
     Map<String, String> unread = new TreeMap<>();

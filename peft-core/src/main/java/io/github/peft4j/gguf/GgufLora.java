@@ -22,8 +22,8 @@ import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A LoRA adapter as a GGUF file, as llama.cpp's convert_lora_to_gguf.py writes it. llama.cpp adds α/r
- * · B A x to the output of a linear map, with one α for all of them.
+ * A LoRA adapter as a GGUF file, as llama.cpp's convert_lora_to_gguf.py writes it. llama.cpp adds
+ * α/r · B A x to the output of a linear map, with one α for all of them.
  */
 public final class GgufLora {
 
@@ -94,7 +94,8 @@ public final class GgufLora {
 
   private UnsupportedMethodException refused(String what) {
     return new UnsupportedMethodException(
-        "%s: %s. A GGUF adapter has the matrices of LoRA alone: merge the adapter into its model, and save that by saveGguf"
+        ("%s: %s. A GGUF adapter has the matrices of LoRA alone: merge the adapter into its model,"
+                + " and save that by saveGguf")
             .formatted(source, what));
   }
 
@@ -180,9 +181,7 @@ public final class GgufLora {
         ordered
             ? new Tensor(
                 b.shape(),
-                named
-                    .transform()
-                    .write(b.numbers(), b.shape(), (int) HeadFields.sizeOf(base)))
+                named.transform().write(b.numbers(), b.shape(), (int) HeadFields.sizeOf(base)))
             : b);
   }
 

@@ -58,8 +58,7 @@ public record GgufModel(Path file, ModelConfig config) {
       return Optional.empty();
     }
     try (Stream<Path> files = Files.list(path)) {
-      List<Path> found =
-          files.filter(file -> file.toString().endsWith(ENDING)).sorted().toList();
+      List<Path> found = files.filter(file -> file.toString().endsWith(ENDING)).sorted().toList();
       if (found.size() > 1) {
         throw new IllegalArgumentException(
             "%s has several GGUF files: pass one of %s"
@@ -73,8 +72,7 @@ public record GgufModel(Path file, ModelConfig config) {
 
   private static boolean isGguf(Path file) {
     try (InputStream in = Files.newInputStream(file)) {
-      return new String(in.readNBytes(4), StandardCharsets.US_ASCII)
-          .equals("GGUF");
+      return new String(in.readNBytes(4), StandardCharsets.US_ASCII).equals("GGUF");
     } catch (IOException e) {
       throw new UncheckedIOException("cannot read " + file, e);
     }
@@ -142,12 +140,16 @@ public record GgufModel(Path file, ModelConfig config) {
           + " of, and pass its folder to loadAdapter";
     }
     if (!type.equals("model")) {
-      return "general.type is " + type + "; expected model. It is a part for images or sounds:"
+      return "general.type is "
+          + type
+          + "; expected model. It is a part for images or sounds:"
           + " pass the file of the language model";
     }
     long parts = gguf.metadata().findInteger("split.count").orElse(1);
     if (parts > 1) {
-      return "it is one of " + parts + " parts of a model. Join them by llama.cpp's"
+      return "it is one of "
+          + parts
+          + " parts of a model. Join them by llama.cpp's"
           + " llama-gguf-split --merge first-part.gguf model.gguf, and pass that file";
     }
     return gguf.tensors().isEmpty()
@@ -186,7 +188,8 @@ public record GgufModel(Path file, ModelConfig config) {
       if (!unknown.isEmpty()) {
         throw new UnsupportedModelException(
             new IllegalArgumentException(
-                "%s: peft4j does not know %d tensors in a model of architecture %s: %s. Take the model in Hugging Face's format"
+                ("%s: peft4j does not know %d tensors in a model of architecture %s: %s. Take the"
+                        + " model in Hugging Face's format")
                     .formatted(
                         file,
                         unknown.size(),

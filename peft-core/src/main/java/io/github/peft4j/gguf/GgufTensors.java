@@ -19,8 +19,8 @@ import java.util.Set;
 import java.util.function.Consumer;
 
 /**
- * The tensors of a GGUF file as Hugging Face has them. Matrices in blocks are plain numbers, or stay
- * in their blocks. It closes the file.
+ * The tensors of a GGUF file as Hugging Face has them. Matrices in blocks are plain numbers, or
+ * stay in their blocks. It closes the file.
  */
 final class GgufTensors implements QuantizedTensors {
 
@@ -105,8 +105,7 @@ final class GgufTensors implements QuantizedTensors {
     float[] numbers = named.transform().read(file.floats(named.stored()), shape, head);
     for (int at = 0; at < numbers.length; at += CHUNK) {
       int count = Math.min(CHUNK, numbers.length - at);
-      ByteBuffer bytes =
-          ByteBuffer.allocate(count * Float.BYTES).order(ByteOrder.LITTLE_ENDIAN);
+      ByteBuffer bytes = ByteBuffer.allocate(count * Float.BYTES).order(ByteOrder.LITTLE_ENDIAN);
       bytes.asFloatBuffer().put(numbers, at, count);
       sink.accept(bytes.asReadOnlyBuffer().order(ByteOrder.LITTLE_ENDIAN));
     }

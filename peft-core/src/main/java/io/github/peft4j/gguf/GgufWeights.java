@@ -104,7 +104,8 @@ public final class GgufWeights implements WeightsWriter {
   private static GgufType requireFileType(GgufType type) {
     if (!FILE_TYPES.containsKey(type)) {
       throw new IllegalArgumentException(
-          "%s is no type of a model to write; expected one of %s. Write F16, and use llama.cpp's llama-quantize for others"
+          ("%s is no type of a model to write; expected one of %s. Write F16, and use llama.cpp's"
+                  + " llama-quantize for others")
               .formatted(type, FILE_TYPES.keySet().stream().sorted().toList()));
     }
     return type;
@@ -156,7 +157,8 @@ public final class GgufWeights implements WeightsWriter {
             .orElseThrow(
                 () ->
                     new IllegalArgumentException(
-                        "%s: tensor %s has no place in a GGUF file of architecture %s. Save the model as a folder"
+                        ("%s: tensor %s has no place in a GGUF file of architecture %s. Save the"
+                                + " model as a folder")
                             .formatted(config.source(), info, architecture.name())));
     Transform transform = named.transform();
     if (transform == Transform.NONE) {

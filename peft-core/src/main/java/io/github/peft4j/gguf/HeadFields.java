@@ -1,6 +1,7 @@
 package io.github.peft4j.gguf;
 
 import io.github.peft4j.transformer.config.ModelConfig;
+import java.util.Arrays;
 import java.util.function.ToLongFunction;
 
 /** The fields of heads, and of the vocabulary, that most architectures share. */
@@ -74,6 +75,9 @@ final class HeadFields {
     long size =
         from.findInteger("attention.key_length").orElse(rotated > 0 ? rotated : divided(from));
     long values = from.findInteger("attention.value_length").orElse(size);
+    if (size <= 0 || size % 2 != 0) {
+      throw from.unsupported("attention.key_length", size, "an even number above 0");
+    }
     if (values != size) {
       throw from.unsupported("attention.value_length", values, "that of keys, " + size);
     }
@@ -89,7 +93,12 @@ final class HeadFields {
     return Field.of(
         (from, config) -> {
           from.ignore("vocab_size");
-          config.addProperty("vocab_size", from.file().tensor("token_embd.weight").shape()[0]);
+          long[] table = from.shape("token_embd.weight");
+          if (table.length != 2) {
+            throw from.unsupported(
+                "token_embd.weight", Arrays.toString(table), "a table, (tokens, embedding_length)");
+          }
+          config.addProperty("vocab_size", table[0]);
         },
         (config, to) -> {});
   }

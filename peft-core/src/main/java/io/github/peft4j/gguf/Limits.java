@@ -34,8 +34,8 @@ final class Limits {
   }
 
   /**
-   * A window that files do not have: llama.cpp reads whole texts with these models, as its converter
-   * has it.
+   * A window that files do not have: llama.cpp reads whole texts with these models, as its
+   * converter has it.
    *
    * @param used whether a config uses its window
    */

@@ -195,8 +195,8 @@ final class RopeFields {
   }
 
   /**
-   * Llama 3's scaling, which files have as a factor of each frequency. Factors of other numbers than
-   * Llama 3's are kept as they are.
+   * Llama 3's scaling, which files have as a factor of each frequency. Factors of other numbers
+   * than Llama 3's are kept as they are.
    */
   private static @Nullable JsonObject ofFactors(float[] factors, double theta, long positions) {
     float largest = 1;

@@ -6,9 +6,9 @@ enum Transform {
   NONE,
 
   /**
-   * The rows of each head of queries or keys are in another order, W (H·d, in). Hugging Face rotates
-   * dimension i of a head with dimension i + d/2. llama.cpp rotates neighbours, so that a file has
-   * rows i and i + d/2 beside each other.
+   * The rows of each head of queries or keys are in another order, W (H·d, in). Hugging Face
+   * rotates dimension i of a head with dimension i + d/2. llama.cpp rotates neighbours, so that a
+   * file has rows i and i + d/2 beside each other.
    */
   HEAD_ROWS,
 
@@ -57,9 +57,9 @@ enum Transform {
     return tensor.equals(".weight") || this == HEAD_ROWS ? this : NONE;
   }
 
-  /** The shape on the other side. */
+  /** The shape on the other side; what is no matrix stays as it is, and does not fit the model. */
   long[] shape(long... shape) {
-    return this == TRANSPOSED ? new long[] {shape[1], shape[0]} : shape;
+    return this == TRANSPOSED && shape.length == 2 ? new long[] {shape[1], shape[0]} : shape;
   }
 
   /** The place in a file of a row of Hugging Face's, for heads of d rows. */

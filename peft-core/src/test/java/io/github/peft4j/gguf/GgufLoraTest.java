@@ -41,7 +41,8 @@ class GgufLoraTest {
   private Path write(String config, Map<String, Tensor> tensors, ModelConfig base) {
     JsonObject json = JsonParser.parseString(config.replace('\'', '"')).getAsJsonObject();
     Path file = folder.resolve("lora.gguf");
-    AtomicFiles.writeChannel(file, new GgufLora(base, json, "adapter 'x'").content("lora", tensors));
+    AtomicFiles.writeChannel(
+        file, new GgufLora(base, json, "adapter 'x'").content("lora", tensors));
     return file;
   }
 
@@ -62,7 +63,8 @@ class GgufLoraTest {
   @Test
   void aScaleByTheRootOfTheRankIsInAlpha() {
     Path written =
-        write("{'peft_type': 'LORA', 'lora_alpha': 6, 'r': 4, 'use_rslora': true}", tensors(), BASE);
+        write(
+            "{'peft_type': 'LORA', 'lora_alpha': 6, 'r': 4, 'use_rslora': true}", tensors(), BASE);
     try (GgufFile file = GgufFile.open(written)) {
       assertEquals(12, file.metadata().number("adapter.lora.alpha"));
     }
@@ -94,8 +96,7 @@ class GgufLoraTest {
     tensors.put(name + "B.weight", new Tensor(new long[] {304, 2}, new float[608]));
     String config = "{'peft_type': 'LORA', 'lora_alpha': 6, 'r': 2}";
     write(config, tensors, BASE);
-    ModelConfig tied =
-        BASE.with("tie_word_embeddings", new com.google.gson.JsonPrimitive(true));
+    ModelConfig tied = BASE.with("tie_word_embeddings", new com.google.gson.JsonPrimitive(true));
     assertThrows(UnsupportedMethodException.class, () -> write(config, tensors, tied));
   }
 
@@ -107,8 +108,10 @@ class GgufLoraTest {
     tensors.put(name + "B", new Tensor(new long[] {32, 1}, new float[32]));
     Path written = write("{'peft_type': 'LORA', 'lora_alpha': 6, 'r': 1}", tensors, BASE);
     try (GgufFile file = GgufFile.open(written)) {
-      assertEquals("[304, 1]", java.util.Arrays.toString(file.tensor("token_embd.weight.lora_a").shape()));
-      assertEquals("[32, 1]", java.util.Arrays.toString(file.tensor("token_embd.weight.lora_b").shape()));
+      assertEquals(
+          "[304, 1]", java.util.Arrays.toString(file.tensor("token_embd.weight.lora_a").shape()));
+      assertEquals(
+          "[32, 1]", java.util.Arrays.toString(file.tensor("token_embd.weight.lora_b").shape()));
     }
   }
 }

@@ -59,10 +59,14 @@ class GgufModelTest {
   }
 
   private static float[] logits(PeftModel model) {
-    long[] ids = EXPECTED.getAsJsonArray("ids").asList().stream().mapToLong(JsonElement::getAsLong).toArray();
+    long[] ids =
+        EXPECTED.getAsJsonArray("ids").asList().stream()
+            .mapToLong(JsonElement::getAsLong)
+            .toArray();
     try (NDManager manager = NDManager.newBaseManager(Device.cpu())) {
       NDArray input = manager.create(ids, new Shape(1, ids.length));
-      NDArray all = model.forward(new ParameterStore(manager, false), new NDList(input), false).get(0);
+      NDArray all =
+          model.forward(new ParameterStore(manager, false), new NDList(input), false).get(0);
       return all.get("0,-1").toFloatArray();
     }
   }
@@ -117,7 +121,9 @@ class GgufModelTest {
   /** The files have the order of llama.cpp's converter; Q8_0 of numbers out of Q8_0 is the same. */
   @ParameterizedTest
   @ValueSource(
-      strings = {"llama", "yarn", "qwen2", "qwen3", "gemma2", "gemma3", "llama3", "factors", "gpt2"})
+      strings = {
+        "llama", "yarn", "qwen2", "qwen3", "gemma2", "gemma3", "llama3", "factors", "gpt2"
+      })
   void aFileIsWrittenAsItWas(String name) throws IOException {
     Path written = folder.resolve(name + ".gguf");
     try (PeftModel model = load(file(name))) {
@@ -180,8 +186,7 @@ class GgufModelTest {
           ids.add(id);
         }
         assertEquals(expected, ids, text);
-        assertEquals(
-            text, tokenizer.decode(tokenizer.encode(text, false), false), "decoded again");
+        assertEquals(text, tokenizer.decode(tokenizer.encode(text, false), false), "decoded again");
       }
     }
   }
@@ -254,7 +259,8 @@ class GgufModelTest {
         changed("gpt2", m -> m.string("general.type", "mmproj")), "general.type is mmproj");
     assertRefused(
         changed("gpt2", m -> m.uint32("split.count", 3)), "one of 3 parts", "llama-gguf-split");
-    assertRefused(changed("llama", m -> m.uint32("llama.expert_count", 8)), "llama.expert_count is 8");
+    assertRefused(
+        changed("llama", m -> m.uint32("llama.expert_count", 8)), "llama.expert_count is 8");
     assertRefused(
         changed("llama", m -> m.string("tokenizer.ggml.pre", "viking")),
         "tokenizer.ggml.pre is viking",
@@ -289,7 +295,11 @@ class GgufModelTest {
     try (GgufFile file = GgufFile.open(file("gpt2"))) {
       new GgufWriter(file.metadata())
           .addAll(file)
-          .add("blk.0.attn_sinks.weight", GgufType.F32, new long[] {1}, sink -> sink.accept(GgufWeights.bytes(1)))
+          .add(
+              "blk.0.attn_sinks.weight",
+              GgufType.F32,
+              new long[] {1},
+              sink -> sink.accept(GgufWeights.bytes(1)))
           .write(copy);
     }
     assertRefused(copy, "does not know 1 tensors", "blk.0.attn_sinks.weight");
@@ -312,8 +322,7 @@ class GgufModelTest {
     Path target = folder.resolve("x.gguf");
     try (PeftModel model = load(hf)) {
       String message =
-          assertThrows(
-                  IllegalArgumentException.class, () -> model.saveGguf(target, GgufType.F16))
+          assertThrows(IllegalArgumentException.class, () -> model.saveGguf(target, GgufType.F16))
               .getMessage();
       assertTrue(message.contains("'query_pre_attn_scalar' is 24.0; expected 16"), message);
       assertTrue(
@@ -324,8 +333,7 @@ class GgufModelTest {
     try (PeftModel model =
         Peft.from(file("llama")).device(Device.cpu()).task(Task.classification("a", "b")).load()) {
       assertTrue(
-          assertThrows(
-                  UnsupportedModelException.class, () -> model.saveGguf(target, GgufType.F16))
+          assertThrows(UnsupportedModelException.class, () -> model.saveGguf(target, GgufType.F16))
               .getMessage()
               .contains("it is for SEQ_CLS"));
     }

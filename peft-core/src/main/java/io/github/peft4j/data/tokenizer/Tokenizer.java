@@ -90,8 +90,7 @@ public final class Tokenizer implements AutoCloseable {
   private boolean closed;
   private volatile int known = Integer.MAX_VALUE;
 
-  private Tokenizer(
-      TokenizerJson json, TokenizerSettings settings, Origin origin, String source) {
+  private Tokenizer(TokenizerJson json, TokenizerSettings settings, Origin origin, String source) {
     this(json, settings, origin, source, null, null, false);
   }
 

@@ -60,9 +60,7 @@ public final class GgufTokenizer {
     this.source = source;
     this.tokens = new ArrayList<>(metadata.strings(KEY + "tokens"));
     this.types =
-        metadata
-            .findIntegers(KEY + "token_type")
-            .orElseGet(() -> normal(this.tokens.size()));
+        metadata.findIntegers(KEY + "token_type").orElseGet(() -> normal(this.tokens.size()));
     if (types.length != tokens.size()) {
       throw error("token_type", types.length + " numbers", "one for each of " + tokens.size());
     }
@@ -108,7 +106,8 @@ public final class GgufTokenizer {
     JsonArray ends = new JsonArray();
     for (String end : List.of("eos", "eot", "eom")) {
       OptionalLong id = metadata.findInteger(KEY + end + "_token_id");
-      if (id.isPresent() && ends.asList().stream().noneMatch(e -> e.getAsLong() == id.getAsLong())) {
+      if (id.isPresent()
+          && ends.asList().stream().noneMatch(e -> e.getAsLong() == id.getAsLong())) {
         ends.add(id.getAsLong());
       }
     }
@@ -139,7 +138,10 @@ public final class GgufTokenizer {
     parts.add("normalizer", pre.normalizer());
     parts.add("pre_tokenizer", pre.json());
     parts.add("post_processor", ends(pre.begins()));
-    parts.add("decoder", parse("{'type': 'ByteLevel', 'add_prefix_space': true, 'trim_offsets': true,"
+    parts.add(
+        "decoder",
+        parse(
+            "{'type': 'ByteLevel', 'add_prefix_space': true, 'trim_offsets': true,"
                 + " 'use_regex': true}"));
     JsonObject model =
         parse(

@@ -77,7 +77,8 @@ public final class GgufVocabulary {
 
   private DataException error(String part, @Nullable Object found, String expected) {
     return new DataException(
-        "%s: %s is %s; expected %s. Save the model as a folder, and use llama.cpp's convert_hf_to_gguf.py"
+        ("%s: %s is %s; expected %s. Save the model as a folder, and use llama.cpp's"
+                + " convert_hf_to_gguf.py")
             .formatted(source, part, found, expected));
   }
 
@@ -135,7 +136,7 @@ public final class GgufVocabulary {
     metadata.float32s(KEY + "scores", scores);
     metadata.int32s(KEY + "token_type", types);
     writeSpecial(metadata, true);
-    if (!json.get("normalizer").toString().contains("\"Prepend\"") && !prepends(json)) {
+    if (!String.valueOf(json.get("normalizer")).contains("\"Prepend\"") && !prepends(json)) {
       metadata.bool(KEY + "add_space_prefix", false);
     }
   }
@@ -164,7 +165,7 @@ public final class GgufVocabulary {
       int type = isByte ? TokenType.BYTE : isUnknown ? TokenType.UNKNOWN : TokenType.NORMAL;
       set(entry.getValue().getAsInt(), token, type, 0);
     }
-    for (JsonElement each : json.getAsJsonArray("added_tokens")) {
+    for (JsonElement each : added()) {
       JsonObject added = each.getAsJsonObject();
       String token = added.get("content").getAsString();
       boolean special = flag(added, "special") || looksSpecial(token);
@@ -195,6 +196,10 @@ public final class GgufVocabulary {
     scores[id] = score;
   }
 
+  private JsonArray added() {
+    return json.get("added_tokens") instanceof JsonArray tokens ? tokens : new JsonArray();
+  }
+
   private static boolean looksSpecial(String token) {
     return SPECIAL.contains(token) || SPECIAL_LOOK.matcher(token).matches();
   }
@@ -207,18 +212,18 @@ public final class GgufVocabulary {
     Map<String, Long> ids = new LinkedHashMap<>();
     for (String role : GgufTokenizer.ROLES.keySet()) {
       String content = content(config.get(role + "_token"));
-      for (JsonElement each : json.getAsJsonArray("added_tokens")) {
+      for (JsonElement each : added()) {
         if (each.getAsJsonObject().get("content").getAsString().equals(content)) {
           ids.putIfAbsent(role, each.getAsJsonObject().get("id").getAsLong());
         }
       }
-      if (config.get("add_" + role + "_token") instanceof JsonPrimitive flag
-          && flag.isBoolean()) {
+      if (config.get("add_" + role + "_token") instanceof JsonPrimitive flag && flag.isBoolean()) {
         adds.putIfAbsent(role, flag.getAsBoolean());
       }
     }
     for (String role : GgufTokenizer.ROLES.keySet()) {
-      List<Long> given = model.has(role + "_token_id") ? model.integers(role + "_token_id") : List.of();
+      List<Long> given =
+          model.has(role + "_token_id") ? model.integers(role + "_token_id") : List.of();
       if (!given.isEmpty() && given.get(0) >= 0 && given.get(0) < tokens.length) {
         ids.putIfAbsent(role, given.get(0));
       }
@@ -261,7 +266,9 @@ public final class GgufVocabulary {
   }
 
   private static boolean flag(JsonObject object, String field) {
-    return object.get(field) instanceof JsonPrimitive flag && flag.isBoolean() && flag.getAsBoolean();
+    return object.get(field) instanceof JsonPrimitive flag
+        && flag.isBoolean()
+        && flag.getAsBoolean();
   }
 
   private static @Nullable String content(@Nullable JsonElement token) {

@@ -20,14 +20,11 @@ import java.util.stream.Collectors;
  * @param begins whether texts begin with the token for that, unless the file says otherwise
  */
 record PreTokenizer(
-    List<String> names,
-    JsonElement json,
-    boolean normalizes,
-    boolean wholeFirst,
-    boolean begins) {
+    List<String> names, JsonElement json, boolean normalizes, boolean wholeFirst, boolean begins) {
 
   private static final String CONTRACTIONS = "(?i:'s|'t|'re|'ve|'m|'ll|'d)";
-  private static final String REST = "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
+  private static final String REST =
+      "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
   private static final String LETTERS = "|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+";
   private static final String CAPITALS = "[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]";
   private static final String SMALL = "[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]";
@@ -40,8 +37,7 @@ record PreTokenizer(
 
   private static final List<PreTokenizer> ALL =
       List.of(
-          new PreTokenizer(
-              List.of("gpt-2", "phi-2", "olmo"), byteLevel(true), false, false, false),
+          new PreTokenizer(List.of("gpt-2", "phi-2", "olmo"), byteLevel(true), false, false, false),
           new PreTokenizer(
               List.of("smollm", "starcoder", "refact", "command-r", "codeshell"),
               sequence("{'type': 'Digits', 'individual_digits': true}", byteLevel(true)),
@@ -55,8 +51,7 @@ record PreTokenizer(
               true,
               true),
           new PreTokenizer(List.of("dbrx", "smaug-bpe"), splits(LLAMA3), false, false, false),
-          new PreTokenizer(
-              List.of("qwen2", "deepseek-r1-qwen"), splits(QWEN2), true, false, false),
+          new PreTokenizer(List.of("qwen2", "deepseek-r1-qwen"), splits(QWEN2), true, false, false),
           new PreTokenizer(
               List.of("tekken"), splits(cased("") + "|\\p{N}" + REST_OF_CASED), false, true, true),
           new PreTokenizer(
@@ -94,8 +89,7 @@ record PreTokenizer(
     JsonObject pattern = new JsonObject();
     pattern.addProperty("Regex", regex);
     JsonObject sequence =
-        sequence(
-                "{'type': 'Split', 'behavior': 'Isolated', 'invert': false}", byteLevel(false))
+        sequence("{'type': 'Split', 'behavior': 'Isolated', 'invert': false}", byteLevel(false))
             .getAsJsonObject();
     sequence.getAsJsonArray("pretokenizers").get(0).getAsJsonObject().add("pattern", pattern);
     return sequence;

@@ -88,6 +88,8 @@ final class SpecialPlaces {
 
   private static @Nullable String content(@Nullable JsonElement token) {
     JsonElement text = token instanceof JsonObject object ? object.get("content") : token;
-    return text instanceof JsonPrimitive content && content.isString() ? content.getAsString() : null;
+    return text instanceof JsonPrimitive content && content.isString()
+        ? content.getAsString()
+        : null;
   }
 }

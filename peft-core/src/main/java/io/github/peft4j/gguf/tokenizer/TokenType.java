@@ -5,11 +5,15 @@ final class TokenType {
 
   static final int NORMAL = 1;
   static final int UNKNOWN = 2;
+
   /** A special token. */
   static final int CONTROL = 3;
+
   /** A token that is found in a text before the others. */
   static final int USER_DEFINED = 4;
+
   static final int UNUSED = 5;
+
   /** A byte of a character that is no token. */
   static final int BYTE = 6;
 

@@ -84,8 +84,7 @@ class GgufVocabularyTest {
     }
     assertTrue(written.flag("tokenizer.ggml.add_bos_token"));
     assertEquals("{{ tools }}", written.string("tokenizer.chat_template.tool_use"));
-    assertEquals(
-        before.strings("tokenizer.ggml.tokens"), written.strings("tokenizer.ggml.tokens"));
+    assertEquals(before.strings("tokenizer.ggml.tokens"), written.strings("tokenizer.ggml.tokens"));
   }
 
   @Test
@@ -101,8 +100,7 @@ class GgufVocabularyTest {
       changed[i] = i == th ? 0 : i == he ? -50 : (float) scores[i];
     }
     GgufMetadata inOrder = plain.toBuilder().strings("tokenizer.ggml.tokens", tokens).build();
-    GgufMetadata byScore =
-        inOrder.toBuilder().float32s("tokenizer.ggml.scores", changed).build();
+    GgufMetadata byScore = inOrder.toBuilder().float32s("tokenizer.ggml.scores", changed).build();
     try (Tokenizer before = GgufTokenizer.read(inOrder, "x");
         Tokenizer after = GgufTokenizer.read(byScore, "x")) {
       assertArrayEquals(new long[] {tokens.indexOf("t"), he}, before.encode("the", false));
@@ -137,8 +135,8 @@ class GgufVocabularyTest {
     json.add("pre_tokenizer", JsonParser.parseString("{\"type\": \"Whitespace\"}"));
     assertRefused(json.toString(), 304, "pre_tokenizer is {\"type\":\"Whitespace\"}");
     assertRefused(
-        "{\"added_tokens\": [], \"model\": {\"type\": \"WordLevel\", \"unk_token\": \"a\", \"vocab\":"
-            + " {\"a\": 0}}}",
+        "{\"added_tokens\": [], \"model\": {\"type\": \"WordLevel\", \"unk_token\": \"a\","
+            + " \"vocab\": {\"a\": 0}}}",
         1,
         "the tokenizer's model is \"WordLevel\"; expected BPE");
   }
