@@ -4,6 +4,7 @@
 
 Sides: `eager` is PyTorch as it is, with gradient checkpointing for `recompute` and transformers' dynamic cache for `decode`.
 `compile` is torch.compile, and for `decode` the static cache, with which transformers compiles on a GPU; it has no `recompute`.
+With `--quantize`, bitsandbytes keeps the layers' linear maps, as transformers does; a plain `eager` side is then the one to compare with.
 Attention is SDPA, AdamW is fused. Training in bfloat16 has an adapter of float32 under autocast, as Trainer(bf16=True).
 Run with PEFT 0.21 and transformers 5.
 """
@@ -27,6 +28,33 @@ TRAINING = ("train", "recompute")
 RATE, RANK, ALPHA = 1e-4, 16, 32
 
 
+QUANTIZE = ("nf4", "nf4-double", "fp4", "fp4-double", "int8")
+
+
+def quantize(model, kind, precision):
+    """Replaces the layers' linear maps by bitsandbytes', one by one; heads and embeddings stay."""
+    import bitsandbytes as bnb
+
+    for name, module in list(model.named_modules()):
+        if type(module) is not torch.nn.Linear or name in ("lm_head", "classifier", "score"):
+            continue
+        settings = {"bias": module.bias is not None, "device": "cpu"}
+        if kind == "int8":
+            new = bnb.nn.Linear8bitLt(module.in_features, module.out_features, has_fp16_weights=False, threshold=6.0, **settings)
+            new.weight = bnb.nn.Int8Params(module.weight.data.cpu(), requires_grad=False)
+        else:
+            new = bnb.nn.Linear4bit(
+                module.in_features, module.out_features, compute_dtype=precision, quant_type=kind.split("-")[0],
+                compress_statistics=kind.endswith("double"), **settings)
+            new.weight = bnb.nn.Params4bit(
+                module.weight.data.cpu(), requires_grad=False, quant_type=kind.split("-")[0],
+                compress_statistics=kind.endswith("double"), module=new)
+        new.bias = module.bias
+        device = module.weight.device
+        model.set_submodule(name, new.to(device))
+        module.weight = None
+
+
 class Unsound(Exception):
     """A measurement that means nothing."""
 
@@ -39,6 +67,8 @@ def load(args, device, trained):
     torch.manual_seed(0)
     with torch.device(device):
         base = auto.from_config(config, dtype=getattr(torch, args.precision), attn_implementation="sdpa")
+    if args.quantize:
+        quantize(base, args.quantize, getattr(torch, args.precision))
     if args.method == "none":
         return base
     return peft.get_peft_model(base, peft.LoraConfig(
@@ -168,10 +198,15 @@ def measure(case, rows, args, gpu):
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()
     model = load(args, "cuda" if gpu else "cpu", case in TRAINING)
+    if gpu and args.quantize:  # the plain model that it was made of does not count
+        gc.collect()
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats()
     batches = feed(rows, model.config, args.batch, args.length, args.steps)
     job = work(case, model, args)
     settings = {
-        "side": args.side, "case": case, "shape": args.shape, "method": args.method, "rows": rows, "precision": args.precision,
+        "side": args.side, "case": case, "shape": args.shape, "method": args.method, "rows": rows,
+        "precision": (args.precision + " " + args.quantize).strip(),
         "batch": args.batch, "length": args.length, "new_tokens": args.new_tokens if case == "decode" else 0,
         "revision": args.revision}
     facts = environment.facts(gpu)
@@ -191,6 +226,7 @@ def arguments(gpu):
     parser.add_argument("--ragged", action="store_true")
     parser.add_argument("--rows", default="padded,by-length,packed")
     parser.add_argument("--precision", type=str.lower, choices=["float32", "bfloat16"], default="bfloat16" if gpu else "float32")
+    parser.add_argument("--quantize", choices=QUANTIZE, default="")
     parser.add_argument("--revision", default="")
     return parser.parse_args()
 

@@ -1,5 +1,6 @@
 package io.github.peft4j.quantization;
 
+import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.within;
@@ -18,6 +19,8 @@ import io.github.peft4j.quantization.bitsandbytes.Fp4;
 import io.github.peft4j.quantization.bitsandbytes.Int8;
 import io.github.peft4j.quantization.bitsandbytes.Nf4;
 import io.github.peft4j.quantization.gguf.GgufBlocks;
+import java.util.Arrays;
+import java.util.Map;
 import java.util.Random;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -25,6 +28,8 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** Products of quantised matrices are those of the numbers that they stand for. */
@@ -238,6 +243,59 @@ class FrozenMatrixTest {
       }
     }
     assertThat(Tensors.live()).isEqualTo(before);
+  }
+
+  /** In float32, 16 MiB for each of 24 products, of which a training on the CPU keeps none. */
+  @ParameterizedTest
+  @EnumSource(Mode.class)
+  void noDenseCopyIsKeptForTheBackwardPass(Mode mode) {
+    int size = 2048;
+    try (FrozenMatrix matrix =
+        Nf4.plain().store(random(0.02, size, size), false, Precision.FLOAT32)) {
+      NDArray input = Autograd.leaf(random(1, 1, size));
+      boolean kernels = mode == Mode.KERNELS || mode == Mode.KERNELS_AGAIN;
+      boolean again = mode == Mode.KERNELS_AGAIN || mode == Mode.GRAPH_AGAIN;
+      long growth = 0;
+      for (int n = 0; n < 2; n++) { // the first time, libraries take memory
+        try (Tape.Recording tape = again ? Tape.recomputing(0) : Tape.recording(0)) {
+          NDArray zeros = Tensors.zerosLike(input);
+          NDArray y = tape.source(() -> Ops.add(input, zeros));
+          long before = NativeMemory.used();
+          for (int i = 0; i < 24; i++) {
+            y =
+                kernels
+                    ? tape.segmentOfKernels(y, true, in -> matrix.map(in, null))
+                    : tape.segment(y, true, in -> matrix.map(in, null));
+          }
+          growth = NativeMemory.used() - before;
+          tape.backward(y, Tensors.onesLike(y));
+        }
+        Tensors.floats(Autograd.gradient(input));
+      }
+      assertThat(growth).isLessThan(4L * size * size * Float.BYTES);
+    }
+  }
+
+  /** Four bits a number, and 32 or 8.125 for each block of 64. */
+  @ParameterizedTest
+  @CsvSource({"nf4, 0.5625", "nf4-double, 0.5159", "int8, 1.0005"})
+  void memoryIsThatOfTheCodes(String name, double bytes) {
+    int out = 2048;
+    int in = 1024;
+    Quantization quantization =
+        Map.of("nf4", Nf4.plain(), "nf4-double", Nf4.doubleQuantized(), "int8", Int8.BY_ROW)
+            .get(name);
+    NDArray w = manager.randomNormal(new Shape(out, in)); // in memory that Java does not free later
+    double[] found = new double[9];
+    for (int n = 0; n < found.length; n++) { // other threads take and free memory meanwhile
+      long before = NativeMemory.used();
+      try (FrozenMatrix matrix =
+          requireNonNull(quantization).store(w, false, Precision.FLOAT32)) {
+        found[n] = (NativeMemory.used() - before) / (double) matrix.shape().size();
+      }
+    }
+    Arrays.sort(found);
+    assertThat(found[found.length / 2]).isCloseTo(bytes, within(0.01));
   }
 
   @Test

@@ -50,7 +50,7 @@ public final class Bench {
           "Bench",
           "measures speed and memory, in training, inference and generation",
           """
-          [--shape NAME,...]  tiny (the default), thin, minilm, smollm2-135m, 160m, 1b, 3b or 8b
+          [--shape NAME,...]  tiny (the default), thin, minilm, smollm2-135m, 160m, 1b, 3b, 8b or 70b
           [--cases NAME,...]  some of recompute, train, host, inference, decode and serve;
                               recompute, train and inference by default
           [--method NAME]     lora (the default), lora-qv, lora-fa, dora, lst or none
@@ -62,7 +62,8 @@ public final class Bench {
           [--warm-up N]       steps before, in which the JVM compiles: 10 by default, 3 of decode
           [--steps N]         measured steps, 8 by default
           [--precision NAME]  float32, bfloat16, float16 or float64
-          [--float8 NAME]     keeps frozen weights in eight bits, in one_layout or two_layouts
+          [--quantize NAME]   keeps frozen weights in fewer bits: nf4, nf4-double, fp4, fp4-double,
+                              int8, float8-two-layouts or float8-one-layout
           [--revision NAME]   of the code, for the result
           [--busy N]          threads that compute meanwhile, as other processes would
           [--data FILE]       trains on rows in .jsonl, .csv or .tsv: padded, by-length and packed
@@ -121,7 +122,7 @@ public final class Bench {
         shape,
         method(),
         precision(),
-        Float8Options.of(arguments),
+        arguments.text("quantize", ""),
         batch(),
         length(),
         arguments.count("new-tokens", 128),

@@ -49,11 +49,11 @@ class ProgramTest {
             Chat::main,
             Classify::main,
             Entities::main,
-            Float8Losses::main,
             KernelBench::main,
             LanguageTool::main,
             Numerics::main,
-            Pairs::main);
+            Pairs::main,
+            QuantizedLosses::main);
     programs.forEach(program -> program.accept(new String[] {"--help"}));
   }
 

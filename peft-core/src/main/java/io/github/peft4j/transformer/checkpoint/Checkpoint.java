@@ -175,6 +175,9 @@ final class Checkpoint implements Weights {
    */
   @Override
   public NDArray tensor(String name, List<Part> parts, long... shape) {
+    if (quantization != null) {
+      notQuantized.add(name);
+    }
     if (has(name)) {
       return tensor(name, shape);
     }
@@ -206,13 +209,22 @@ final class Checkpoint implements Weights {
     Quantization fewer = quantization;
     if (fewer != null && IN_LAYERS.contains(role)) {
       if (fewer.fits(linear.site().weight().shape())) {
-        linear.quantize(fewer, loader.precision());
+        quantize(linear, fewer);
         quantized++;
       } else {
         notQuantized.add(name);
       }
     }
     return linear;
+  }
+
+  private void quantize(Linear linear, Quantization fewer) {
+    try {
+      linear.quantize(fewer, loader.precision());
+    } catch (IllegalArgumentException e) {
+      String name = stored(linear.site().weight().name());
+      throw new IllegalArgumentException(what + ": " + name + ": " + e.getMessage(), e);
+    }
   }
 
   /** Whether there is a tensor of this name and shape. If not, that is a problem. */
@@ -377,15 +389,15 @@ final class Checkpoint implements Weights {
               + " quantize(…)");
     }
     LOG.info(
-        "{}: {} linear maps are kept as {}{}",
+        "{}: {} linear maps are kept as {}; heads, embeddings, norms and biases stay as they are{}",
         what,
         quantized,
         quantization.named(),
         notQuantized.isEmpty()
             ? ""
-            : ", and "
+            : ", and so do "
                 + notQuantized.size()
-                + " are not, since their sizes do not fit: "
+                + " weights of layers, since their sizes do not fit or they are experts: "
                 + head(notQuantized, 20));
   }
 

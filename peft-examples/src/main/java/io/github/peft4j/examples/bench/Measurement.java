@@ -5,7 +5,7 @@ import io.github.peft4j.Peft;
 import io.github.peft4j.PeftModel;
 import io.github.peft4j.config.PeftConfig;
 import io.github.peft4j.kernel.Precision;
-import io.github.peft4j.quantization.float8.Float8;
+import io.github.peft4j.quantization.Quantization;
 import io.github.peft4j.train.step.Activations;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -17,7 +17,7 @@ import org.jspecify.annotations.Nullable;
  * Measures a model with a method.
  *
  * @param precision null for the default of the device
- * @param products how frozen weights are kept in eight bits; null for as they are
+ * @param quantize how frozen weights are kept, a name of {@link Quantizations}; empty for as they are
  * @param batch rows of a step
  * @param length tokens of a row, or of a prompt
  * @param newTokens tokens to generate
@@ -29,7 +29,7 @@ public record Measurement(
     Shape shape,
     Method method,
     @Nullable Precision precision,
-    @Nullable Float8 products,
+    String quantize,
     int batch,
     int length,
     int newTokens,
@@ -47,8 +47,9 @@ public record Measurement(
     if (precision != null) {
       loader.precision(precision);
     }
-    if (products != null) {
-      loader.quantize(products);
+    Quantization fewer = Quantizations.of(quantize);
+    if (fewer != null) {
+      loader.quantize(fewer);
     }
     return loader.load();
   }
@@ -102,7 +103,7 @@ public record Measurement(
     settings.put("shape", shape.name());
     settings.put("method", method.name());
     settings.put("rows", feed.rows());
-    String numbers = model.base().precision() + (products == null ? "" : " float8 " + products);
+    String numbers = model.base().precision() + (quantize.isEmpty() ? "" : " " + quantize);
     settings.put("precision", numbers.toLowerCase(Locale.ROOT));
     settings.put("batch", batch);
     settings.put("length", length);

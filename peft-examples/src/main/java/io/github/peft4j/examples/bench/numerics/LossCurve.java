@@ -6,7 +6,8 @@ import io.github.peft4j.Peft;
 import io.github.peft4j.PeftModel;
 import io.github.peft4j.examples.bench.Shape;
 import io.github.peft4j.kernel.Precision;
-import io.github.peft4j.quantization.float8.Float8;
+import io.github.peft4j.examples.bench.Quantizations;
+import io.github.peft4j.quantization.Quantization;
 import io.github.peft4j.train.step.Activations;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -20,34 +21,42 @@ import org.jspecify.annotations.Nullable;
  * @param precision null for the default of the device
  * @param batch rows of a step
  * @param length tokens of a row
+ * @param recompute whether layers run again instead of keeping what they computed
  */
 public record LossCurve(
-    Shape shape, @Nullable Precision precision, int batch, int length, int steps) {
+    Shape shape, @Nullable Precision precision, int batch, int length, int steps, boolean recompute) {
 
   private static final int DIGITS = 10_000;
 
   /**
    * Trains a model, and returns a line of JSON.
    *
-   * @param products how frozen weights are kept in eight bits; null for as they are
+   * @param quantize how frozen weights are kept, a name of {@link Quantizations}; empty for as they
+   *     are
    */
-  public String line(@Nullable Float8 products) {
+  public String line(String quantize) {
     Peft.Loader loader = shape.withoutDropout().loader();
     if (precision != null) {
       loader.precision(precision);
     }
-    if (products != null) {
-      loader.quantize(products);
+    Quantization fewer = Quantizations.of(quantize);
+    if (fewer != null) {
+      loader.quantize(fewer);
     }
     try (PeftModel model = loader.load().adapt(Trainings.LORA)) {
       Corpus corpus = new Corpus(shape, batch, length);
       Trajectory trained =
-          Trajectory.of(model, corpus.even(), steps, Trainings.rate(shape), Activations.KEPT);
+          Trajectory.of(
+              model,
+              corpus.even(),
+              steps,
+              Trainings.rate(shape),
+              recompute ? Activations.RECOMPUTED : Activations.KEPT);
       Map<String, Object> facts = new LinkedHashMap<>();
       facts.put("case", "losses");
       facts.put("shape", shape.name());
       facts.put("precision", model.base().precision().name().toLowerCase(Locale.ROOT));
-      facts.put("float8", products == null ? "" : products.name().toLowerCase(Locale.ROOT));
+      facts.put("quantize", quantize);
       facts.put("batch", batch);
       facts.put("length", length);
       facts.put("step_ms", trained.stepMillis());
