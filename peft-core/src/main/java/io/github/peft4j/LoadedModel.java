@@ -88,6 +88,13 @@ abstract class LoadedModel extends ModelBlock implements AutoCloseable {
     return said || !base.task().labels().isEmpty() ? null : embeddings;
   }
 
+  /** How states become vectors of texts, if the model's folder or its user says so; or null. */
+  final @Nullable EmbeddingSettings embeddingsOfTexts() {
+    Path folder = origin.folder();
+    boolean said = given || (folder != null && EmbeddingSettings.isIn(folder));
+    return said ? embeddingSettings() : embeddings;
+  }
+
   /** The frozen model. */
   @Override
   public TransformerModel base() {

@@ -19,6 +19,7 @@ import io.github.peft4j.config.PeftConfig;
 import io.github.peft4j.config.UnsupportedMethodException;
 import io.github.peft4j.data.tokenizer.Tokenizer;
 import io.github.peft4j.embed.EmbeddingSettings;
+import io.github.peft4j.export.onnx.OnnxModel;
 import io.github.peft4j.hub.HubException;
 import io.github.peft4j.hub.HubModel;
 import io.github.peft4j.io.FileGroup;
@@ -662,6 +663,42 @@ public final class PeftModel extends LoadedModel {
     CompanionFiles companions = companions();
     adapters.whileReadingBase(
         merger -> ModelFiles.writeBase(base, merger, companions, folder, largestShard));
+    return this;
+  }
+
+  /**
+   * Saves the model with the active adapters merged into its weights as {@code model.onnx}, for
+   * ONNX Runtime: encoders, and decoders for other tasks than generation. Beside it are config.json
+   * and the files of the tokenizer, as {@link #saveMerged(Path, long)} writes them. Safetensors in
+   * the folder stay.
+   *
+   * <p>Inputs are {@code input_ids}, {@code attention_mask} and, if the model has segments, {@code
+   * token_type_ids}: int64 of any batch size and length (B, T). Outputs are, in 32 bits: {@code
+   * logits} (B, classes), (B, T, classes) or (B, T, V); for question answering {@code start_logits}
+   * and {@code end_logits} (B, T); for a model without a head {@code last_hidden_state} (B, T, D)
+   * and, if it has settings of embeddings, {@code sentence_embedding} (B, D'). Operators are those
+   * of opset 17.
+   *
+   * <p>Weights keep the model's precision; the graph computes in 32 bits. The weights of a model of
+   * more than 2 GB are in a second file, {@code model.onnx.data}. The model does not change. If
+   * writing fails, the folder is as it was.
+   *
+   * @param folder which is made if it is not there
+   * @throws io.github.peft4j.transformer.config.UnsupportedModelException if the model generates
+   *     texts, or has a part that is not written as ONNX; the message names it
+   * @throws IllegalStateException if a layer of an active adapter cannot be merged
+   * @throws java.io.UncheckedIOException if a file cannot be written
+   */
+  public PeftModel saveOnnx(String folder) {
+    return saveOnnx(Path.of(folder));
+  }
+
+  /** Saves the merged model as {@code model.onnx}, see {@link #saveOnnx(String)}. */
+  public PeftModel saveOnnx(Path folder) {
+    OnnxModel onnx = new OnnxModel(base, embeddingsOfTexts());
+    origin.beforeWriting(folder);
+    CompanionFiles companions = companions();
+    adapters.whileReading(merger -> ModelFiles.write(base, merger, companions, folder, onnx));
     return this;
   }
 

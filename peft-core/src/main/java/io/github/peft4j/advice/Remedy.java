@@ -44,6 +44,8 @@ public enum Remedy {
   RESIZE_TOKENS,
   /** Allow more new tokens, or shorten the prompt. */
   ALLOW_NEW_TOKENS,
+  /** Save the model as a plain folder, not as ONNX. */
+  SAVE_AS_FOLDER,
   /** Name the folder of a model, or a model on the hub. */
   NAME_MODEL;
 

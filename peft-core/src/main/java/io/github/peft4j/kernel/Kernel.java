@@ -226,17 +226,21 @@ public final class Kernel {
    * has no effect.
    *
    * @param first TorchScript, {@link #UNREAD} included, of this kernel's parameters: what the
-   *     derivative's {@code training} returns, with an {@code unread(…)} in the place of the result
+   *     derivative's {@code training} returns, with an {@code unread(…)} in the place of the result.
+   *     Of a parameter that the derivative does not read, it may read the shape alone
    * @param rest TorchScript of the result; its parameters are those of this kernel, or {@code
    *     kept0} and so on
    * @return the new kernel
    */
   public Kernel late(String first, String rest) {
+    return late(of(first), of(rest));
+  }
+
+  /** As {@link #late(String, String)}, of kernels. */
+  public Kernel late(Kernel first, Kernel rest) {
     List<String> names = Derivative.parameters(source);
-    Kernel before = of(first);
-    Kernel after = of(rest);
     return new Kernel(
-        source, derivatives.stream().map(d -> d.late(names, before, after)).toList(), cuda, calls);
+        source, derivatives.stream().map(d -> d.late(names, first, rest)).toList(), cuda, calls);
   }
 
   /**

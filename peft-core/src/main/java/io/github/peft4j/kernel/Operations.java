@@ -209,8 +209,7 @@ final class Operations {
   private NDList derived(
       Kernel kernel, Derivative derivative, NDList given, List<@Nullable Value> inputs) {
     Late later = ending ? derivative.late() : null;
-    boolean readsShapes = later != null && derivative.arguments().isEmpty();
-    NDList arguments = readsShapes ? given : read(given);
+    NDList arguments = later == null ? read(given) : readBy(derivative, given);
     Kernel forward = later == null ? derivative.forward(kernel) : later.first();
     NDList results = Autograd.without(() -> forward.run(arguments));
     NDArray output = results.get(0);
@@ -320,6 +319,20 @@ final class Operations {
   }
 
   /** The arguments of a kernel, for which late results are computed now. */
+  /** The arguments, those that the derivative reads with the results that come late. */
+  private NDList readBy(Derivative derivative, NDList arguments) {
+    NDList read = new NDList(arguments);
+    for (Argument argument : derivative.arguments()) {
+      if (argument.role() == Role.INPUT) {
+        LateResult result = late.get(arguments.get(argument.index()));
+        if (result != null) {
+          read.set(argument.index(), result.array());
+        }
+      }
+    }
+    return read;
+  }
+
   private NDList read(NDList arguments) {
     if (late.isEmpty()) {
       return arguments;

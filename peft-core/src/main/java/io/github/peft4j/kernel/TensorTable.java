@@ -76,8 +76,8 @@ public final class TensorTable implements AutoCloseable {
    *
    * @param blocks the number of blocks of threads
    * @param threads of a block
-   * @param wholes parameters of type {@code whole}
-   * @param numbers parameters of type {@code double}, after those
+   * @param wholes parameters that are integers of 64 bits
+   * @param numbers parameters that are doubles, after those
    * @return whether it was launched; if not, nothing has happened
    */
   public boolean call(long blocks, int threads, long[] wholes, double... numbers) {

@@ -2,6 +2,7 @@ package io.github.peft4j.quantization;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
+import ai.djl.ndarray.types.Shape;
 import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.MatrixProduct;
@@ -81,10 +82,11 @@ public final class DenseProduct {
   /**
    * Creates the products of a matrix.
    *
-   * @param dense makes the matrix (out, in) of the parts
+   * @param rows the shape (out, in)
+   * @param dense makes the matrix of the parts
    * @param parts what is stored; the caller closes them, later than the last backward pass
    */
-  public DenseProduct(Kernel dense, NDArray... parts) {
+  public DenseProduct(Shape rows, Kernel dense, NDArray... parts) {
     this.dense = dense;
     this.parts = parts.clone();
     String stored =
@@ -95,16 +97,30 @@ public final class DenseProduct {
     Kernel backBias = Kernel.of("def back(g, sum_x, bias, " + stored + ")").by(this::backBias);
     Kernel biasAlone =
         Kernel.of("def back(g, bias)").by(given -> new NDList(sum(given.get(0), given.get(1))));
-    this.map =
+    Kernel plain =
         Kernel.of("def map(x, " + stored + ")")
+            .by(given -> new NDList(product(given.get(0), null)));
+    Kernel withBias =
+        Kernel.of("def map(x, bias, " + stored + ")")
+            .by(given -> new NDList(product(given.get(0), given.get(1))));
+    this.map =
+        Kernel.of(plain.source())
             .derivative("x", null, back)
+            .late(unread(plain, rows), plain)
             .by(given -> new NDList(product(given.get(0), null)));
     this.mapBias =
-        Kernel.of("def map(x, bias, " + stored + ")")
+        Kernel.of(withBias.source())
             .derivative("x", null, back)
             .derivative("bias", null, biasAlone)
             .derivative("x, bias", null, backBias)
+            .late(unread(withBias, rows), withBias)
             .by(given -> new NDList(product(given.get(0), given.get(1))));
+  }
+
+  /** When nobody reads the product: neither it nor the dense matrix is made. */
+  private static Kernel unread(Kernel like, Shape rows) {
+    String typed = like.source().replace(",", ": Tensor,").replace(")", ": Tensor) -> Tensor:\n");
+    return Kernel.of(Kernel.UNREAD + typed + "    return unread(x, " + rows.get(0) + ")\n");
   }
 
   /**

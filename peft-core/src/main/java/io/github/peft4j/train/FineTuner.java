@@ -330,7 +330,8 @@ public final class FineTuner {
    * Sets the optimizer; the default is that of the adapter's method if it has one of its own, and
    * AdamW with PyTorch's settings otherwise.
    *
-   * @param optimizer such as {@code new AdamW.Settings(0.9, 0.95, 1e-8)}
+   * @param optimizer such as {@code new AdamW.Settings(0.9, 0.95, 1e-8)}, or {@code
+   *     AdamW.DEFAULT.eightBit().paged()}, which takes less memory
    */
   public FineTuner optimizer(Optimizer.Settings optimizer) {
     this.optimizer = optimizer;

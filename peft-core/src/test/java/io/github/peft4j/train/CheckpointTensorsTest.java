@@ -1,5 +1,6 @@
 package io.github.peft4j.train;
 
+import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -59,8 +60,8 @@ class CheckpointTensorsTest {
   void codesAreRead() {
     write(codes(DType.U8, 2, 3));
     Checkpoints.read(folder, tensors);
-    assertThat(Tensors.floats(tensors.get("0.state1"))).containsExactly(0, 1, 127, 128, 200, 255);
-    assertThat(Tensors.floats(tensors.get("0.parameter"))).containsExactly(5, 6, 7, 8);
+    assertThat(Tensors.floats(requireNonNull(tensors.get("0.state1")))).containsExactly(0, 1, 127, 128, 200, 255);
+    assertThat(Tensors.floats(requireNonNull(tensors.get("0.parameter")))).containsExactly(5, 6, 7, 8);
   }
 
   @Test
@@ -75,7 +76,7 @@ class CheckpointTensorsTest {
           .hasMessageContainingAll(
               "trainer.safetensors has no tensor 0.state1 of shape (2, 3) with codes of 8 bits",
               "belongs to another run");
-      assertThat(Tensors.floats(tensors.get("0.parameter"))).containsOnly(1);
+      assertThat(Tensors.floats(requireNonNull(tensors.get("0.parameter")))).containsOnly(1);
     }
     tensors.put("0.state1", manager.zeros(new Shape(2, 3)));
     write(codes(DType.U8, 2, 3));

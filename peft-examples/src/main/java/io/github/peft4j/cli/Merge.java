@@ -26,6 +26,11 @@ final class Merge implements Callable<Integer> {
   @Mixin private final OutputOptions output = new OutputOptions();
 
   @Option(
+      names = "--onnx",
+      description = "Writes model.onnx instead of safetensors, for a model that does not generate.")
+  private boolean onnx;
+
+  @Option(
       names = "--task",
       paramLabel = "NAME",
       description = "The task of an adapter with a classifier: classify, multi-label, tokens, …")
@@ -41,7 +46,7 @@ final class Merge implements Callable<Integer> {
         output.folder(
             model.model,
             "a model",
-            List.of("config.json", "model.safetensors", "adapter_config.json"),
+            List.of("config.json", "model.safetensors", "model.onnx", "adapter_config.json"),
             "");
     Mistakes.given("--adapter", adapter.adapter);
     List<String> names = labels.or(adapter.labels());
@@ -59,7 +64,11 @@ final class Merge implements Callable<Integer> {
         Optional.ofNullable(task).flatMap(each -> each.of(new Dataset<>(List.of()), names));
     try (PeftModel loaded = model.load(head)) {
       adapter.load(loaded);
-      loaded.saveMerged(folder.toString());
+      if (onnx) {
+        loaded.saveOnnx(folder);
+      } else {
+        loaded.saveMerged(folder.toString());
+      }
       common.out().println("model: " + folder);
     }
     return Cli.FINE;

@@ -20,7 +20,8 @@ final class Words {
           "Leave such rows out by --skip-empty "
               + (advice.value().isEmpty() ? "COLUMN" : advice.value());
       case SKIP_UNLABELLED ->
-          "Leave such rows out by --skip-unlabelled; if it is a class, give it a name by a template:"
+          "Leave such rows out by --skip-unlabelled; if it is a class, give it a name by a"
+              + " template:"
               + " --column 'label=class {%s}'".formatted(advice.value());
       case SEPARATE_LABELS -> "If labels are separated in a text, say by what: --label-separator ,";
       case READ_CONVERSATIONS -> "If these are the messages of chats, give --task chat";
@@ -39,8 +40,8 @@ final class Words {
           "Leave out --keep-best and --stop-early; the adapter of the last step is saved then";
       case SKIP_NON_FINITE -> "To pass over some of them, give --skip-non-finite N";
       case TAKE_LESS_MEMORY ->
-          "For a training, give --auto-batch-size, --activations recomputed or a smaller --max-length; otherwise give"
-              + " fewer texts at a time, or --precision bfloat16";
+          "For a training, give --auto-batch-size, --activations recomputed or a smaller"
+              + " --max-length; otherwise give fewer texts at a time, or --precision bfloat16";
       case LOAD_FOR_TASK ->
           "Take a model for that task, or a command that has --task: finetune, evaluate, merge";
       case LOAD_WITH_LABELS ->
@@ -48,6 +49,7 @@ final class Words {
               + (advice.values().isEmpty() ? "no,yes" : String.join(",", advice.values()));
       case RESIZE_TOKENS -> "No option does that; in a program: " + advice.text();
       case ALLOW_NEW_TOKENS -> "Raise --max-new-tokens, or shorten the prompt";
+      case SAVE_AS_FOLDER -> "Leave out --onnx, for a runtime that reads such folders";
       case NAME_MODEL ->
           "Give the folder that holds them, or the name of a model on the Hugging Face hub:"
               + " --model org/name";

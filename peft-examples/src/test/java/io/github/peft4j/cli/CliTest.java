@@ -149,6 +149,17 @@ class CliTest {
     Path merged = folder.resolve("merged");
     assertFine(run("merge", "--model", model, "--adapter", adapter, "--output", merged));
     assertFine(run("evaluate", "--model", merged, "--data", data));
+    assertMistake(
+        run(
+            "merge",
+            "--model",
+            model,
+            "--adapter",
+            adapter,
+            "--output",
+            folder.resolve("onnx"),
+            "--onnx"),
+        "does not write as ONNX. Leave out --onnx");
   }
 
   @Test
@@ -237,6 +248,12 @@ class CliTest {
     told[merge.length + 1] = "classify";
     assertFine(run(told));
     assertThat(merged.resolve("config.json")).content().contains("maybe");
+    Object[] onnx = Arrays.copyOf(told, told.length + 1);
+    onnx[6] = folder.resolve("onnx");
+    onnx[told.length] = "--onnx";
+    assertFine(run(onnx));
+    assertThat(folder.resolve("onnx/model.onnx")).isNotEmptyFile();
+    assertThat(folder.resolve("onnx/model.safetensors")).doesNotExist();
   }
 
   @Test
@@ -357,7 +374,8 @@ class CliTest {
     assertFine(finetune("--settings", settings, "--dry-run"));
     assertThat(out())
         .contains(
-            "objective: cross entropy, class weights [2.0, 0.6666666666666666], label smoothing 0.1",
+            "objective: cross entropy, class weights [2.0, 0.6666666666666666], label smoothing"
+                + " 0.1",
             "schedule: cosine",
             "class-weights: balanced",
             "metric: hard/loss");
@@ -391,7 +409,8 @@ class CliTest {
     data =
         write(
             "chat.jsonl",
-            "{\"messages\": [{\"role\": \"user\", \"content\": \"w3\"}, {\"role\": \"assistant\", \"content\": \"w4\"}]}\n");
+            "{\"messages\": [{\"role\": \"user\", \"content\": \"w3\"}, {\"role\": \"assistant\","
+                + " \"content\": \"w4\"}]}\n");
     assertFine(finetune("--dry-run", "--train-on", "assistant-turns"));
     assertThat(out()).contains("  read  w3", "  learn w4");
     data =

@@ -44,6 +44,7 @@ import io.github.peft4j.methods.lntuning.LnTuningConfig;
 import io.github.peft4j.methods.loha.LohaConfig;
 import io.github.peft4j.methods.lokr.LokrConfig;
 import io.github.peft4j.methods.lora.LoraConfig;
+import io.github.peft4j.methods.lora.init.LoftqConfig;
 import io.github.peft4j.methods.lora.init.LoraInitialization;
 import io.github.peft4j.methods.lst.LstConfig;
 import io.github.peft4j.methods.ltsft.LtSftConfig;
@@ -131,6 +132,13 @@ class MethodsTest extends MethodContract {
             LoraConfig.ofRank(2).loraAlpha(3).initLoraWeights(LoraInitialization.pissa(4))),
         method(
             "Olora", LoraConfig.ofRank(2).loraAlpha(3).initLoraWeights(LoraInitialization.OLORA)),
+        method(
+                "Loftq",
+                LoraConfig.ofRank(2)
+                    .loraAlpha(3)
+                    .initLoraWeights(LoraInitialization.LOFTQ)
+                    .loftqConfig(LoftqConfig.defaults().loftqIter(2)))
+            .hasEffectAtOnce(),
         method(
             "OrthogonalLora", LoraConfig.ofRank(2).initLoraWeights(LoraInitialization.ORTHOGONAL)),
         dora(

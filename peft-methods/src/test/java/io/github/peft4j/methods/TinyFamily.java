@@ -2,6 +2,7 @@ package io.github.peft4j.methods;
 
 import ai.djl.Device;
 import ai.djl.ndarray.NDManager;
+import com.google.gson.JsonArray;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
@@ -16,6 +17,7 @@ import java.io.InputStreamReader;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Random;
@@ -50,6 +52,24 @@ record TinyFamily(String type, JsonObject config, JsonObject tensors) {
       }
     }
     return families;
+  }
+
+  /** A Llama whose layers are some times as wide. */
+  TinyFamily wider(int times) {
+    JsonObject wide = config.deepCopy();
+    for (String width : List.of("hidden_size", "intermediate_size", "head_dim")) {
+      wide.addProperty(width, times * config.get(width).getAsInt());
+    }
+    int vocabulary = config.get("vocab_size").getAsInt();
+    JsonObject shapes = new JsonObject();
+    for (Map.Entry<String, JsonElement> tensor : tensors.entrySet()) {
+      JsonArray shape = new JsonArray();
+      for (JsonElement length : tensor.getValue().getAsJsonArray()) {
+        shape.add(length.getAsInt() == vocabulary ? vocabulary : times * length.getAsInt());
+      }
+      shapes.add(tensor.getKey(), shape);
+    }
+    return new TinyFamily(type, wide, shapes);
   }
 
   /** Writes the model's folder. */

@@ -27,7 +27,6 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
-import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -41,11 +40,6 @@ public final class ModelFiles {
   /** The names of the field of the tensors' data type in different releases of transformers. */
   private static final List<String> DTYPE = List.of("dtype", "torch_dtype");
 
-  /** Weights that readers of a folder would take for the model's, or prefer to them. */
-  private static final Pattern WEIGHTS =
-      Pattern.compile(
-          "model(-\\d{5}-of-\\d{5}|\\.sparse)?\\.safetensors|model\\.safetensors\\.index\\.json");
-
   private ModelFiles() {}
 
   /**
@@ -58,7 +52,7 @@ public final class ModelFiles {
    */
   public static void write(
       TransformerModel model, Merger merger, CompanionFiles companions, Path folder, long largest) {
-    write(model, merger, companions, folder, sharded(largest), null);
+    write(model, merger, companions, folder, sharded(largest));
   }
 
   /**
@@ -83,7 +77,20 @@ public final class ModelFiles {
   /** The same without weights that are zero, see {@link SparseWriter}. */
   public static void writeSparse(
       TransformerModel model, Merger merger, CompanionFiles companions, Path folder) {
-    write(model, merger, companions, folder, new SparseWriter(), null);
+    write(model, merger, companions, folder, new SparseWriter());
+  }
+
+  /**
+   * Writes a model by a writer of weights, see {@link #write(TransformerModel, Merger,
+   * CompanionFiles, Path, long)}.
+   */
+  public static void write(
+      TransformerModel model,
+      Merger merger,
+      CompanionFiles companions,
+      Path folder,
+      WeightsWriter writer) {
+    write(model, merger, companions, folder, writer, null);
   }
 
   private static void write(
@@ -118,7 +125,7 @@ public final class ModelFiles {
       }
       files.writeText("config.json", JsonFile.text(config));
       companions.copyTo(files);
-      earlier(folder).filter(name -> !written.contains(name)).forEach(files::remove);
+      earlier(folder, writer).filter(name -> !written.contains(name)).forEach(files::remove);
       files.commit();
     } finally {
       open.forEach(PartsOfTensor::close);
@@ -136,14 +143,14 @@ public final class ModelFiles {
     }
   }
 
-  private static Stream<String> earlier(Path folder) {
+  private static Stream<String> earlier(Path folder, WeightsWriter writer) {
     if (!Files.isDirectory(folder)) {
       return Stream.of();
     }
     try (Stream<Path> files = Files.list(folder)) {
       return files
           .map(file -> file.getFileName().toString())
-          .filter(name -> WEIGHTS.matcher(name).matches())
+          .filter(writer::replaces)
           .toList()
           .stream();
     } catch (IOException e) {

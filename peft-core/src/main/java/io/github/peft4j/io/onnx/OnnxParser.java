@@ -2,7 +2,6 @@ package io.github.peft4j.io.onnx;
 
 import com.google.protobuf.CodedInputStream;
 import com.google.protobuf.WireFormat;
-import io.github.peft4j.io.DType;
 import io.github.peft4j.io.TensorInfo;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -13,7 +12,6 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -233,7 +231,7 @@ final class OnnxParser {
       if (elsewhere != null) {
         return "its values lie " + elsewhere;
       }
-      return dtype(dataType).isPresent()
+      return DataTypes.of(dataType).isPresent()
           ? null
           : "its data_type is number %d, which is not read here".formatted(dataType);
     }
@@ -242,7 +240,7 @@ final class OnnxParser {
       long[] shape = dims.stream().mapToLong(Long::longValue).toArray();
       TensorInfo info;
       try {
-        info = new TensorInfo(name, dtype(dataType).orElseThrow(), shape);
+        info = new TensorInfo(name, DataTypes.of(dataType).orElseThrow(), shape);
       } catch (IllegalArgumentException e) {
         throw new OnnxException("%s: %s".formatted(file, e.getMessage()), e);
       }
@@ -257,24 +255,6 @@ final class OnnxParser {
       }
       return new OnnxTensor(info, data.asReadOnlyBuffer(), offset);
     }
-  }
-
-  /** {@code TensorProto.DataType}. */
-  private static Optional<DType> dtype(int dataType) {
-    return Optional.ofNullable(
-        switch (dataType) {
-          case 1 -> DType.F32;
-          case 2 -> DType.U8;
-          case 3 -> DType.I8;
-          case 5 -> DType.I16;
-          case 6 -> DType.I32;
-          case 7 -> DType.I64;
-          case 9 -> DType.BOOL;
-          case 10 -> DType.F16;
-          case 11 -> DType.F64;
-          case 16 -> DType.BF16;
-          default -> null;
-        });
   }
 
   /** Reads the field of a tag, or returns false to skip it. */

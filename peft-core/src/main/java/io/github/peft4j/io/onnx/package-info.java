@@ -1,4 +1,4 @@
-/** Weights from ONNX files. */
+/** ONNX files: weights out of them, and models into them. */
 @Internal
 @NullMarked
 package io.github.peft4j.io.onnx;

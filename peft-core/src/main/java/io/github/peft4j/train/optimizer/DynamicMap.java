@@ -47,12 +47,32 @@ final class DynamicMap {
     return i < (n + 1) / 2 ? Math.fma(step, i, 0.1f) : Math.fma(-step, n - i, 1);
   }
 
-  /** The 255 middles between neighbours. A number is rounded up if it is above the middle. */
+  /**
+   * The 255 middles between neighbours, and infinity. The code of the number that is nearest to x is
+   * the number of middles below x.
+   */
   static float[] middles(float... values) {
-    float[] middles = new float[values.length - 1];
-    for (int i = 0; i < middles.length; i++) {
+    float[] middles = new float[values.length];
+    for (int i = 0; i < middles.length - 1; i++) {
       middles[i] = (values[i] + values[i + 1]) / 2;
     }
+    middles[middles.length - 1] = Float.POSITIVE_INFINITY;
     return middles;
+  }
+
+  /**
+   * The number of middles below all numbers whose upper 16 bits are the same, for each of these. The
+   * bits are the index, as a signed number plus 2¹⁵. No more than one middle is among such numbers:
+   * so a code takes one comparison beside this table.
+   */
+  static byte[] starts(float... middles) {
+    byte[] starts = new byte[1 << 16];
+    for (int i = 0; i < starts.length; i++) {
+      int bits = (i - (1 << 15)) << 16;
+      float least = Float.intBitsToFloat(bits < 0 ? bits | 0xffff : bits);
+      int at = Float.isNaN(least) ? 0 : Arrays.binarySearch(middles, least);
+      starts[i] = (byte) (at < 0 ? -at - 1 : at);
+    }
+    return starts;
   }
 }

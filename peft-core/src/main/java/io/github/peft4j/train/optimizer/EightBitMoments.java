@@ -9,6 +9,7 @@ import io.github.peft4j.kernel.BoundKernel;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.tuner.Trainable;
+import java.nio.ByteBuffer;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Objects;
@@ -31,8 +32,8 @@ final class EightBitMoments implements AutoCloseable {
   /** Elements of a block. */
   static final int BLOCK = 256;
 
-  /** Blocks of a tensor that are computed at once, in a few arrays of 16 MiB. */
-  private static final int CHUNK = 1 << 14;
+  /** Blocks of a tensor that are computed at once, in a few arrays of 2 MiB. */
+  private static final int CHUNK = 1 << 11;
 
   private static final Kernel UPDATE =
       Kernel.of(
@@ -41,10 +42,16 @@ final class EightBitMoments implements AutoCloseable {
               x = torch.index_select(values, 0, torch.to(torch.reshape(codes, [-1]), 3))
               return torch.mul_(torch.view(x, [-1, 256]), torch.unsqueeze(absmax, 1))
 
-          def store(x: Tensor, codes: Tensor, absmax: Tensor, middles: Tensor):
+          def nearest(x: Tensor, middles: Tensor, starts: Tensor) -> Tensor:           # codes of (n)
+              place = torch.add_(torch.bitwise_right_shift(torch.view_copy(x, dtype=3), 16), 32768)
+              start = torch.index_select(starts, 0, place)
+              return torch.add_(start, torch.gt(x, torch.index_select(middles, 0, torch.to(start, 3))))
+
+          def store(x: Tensor, codes: Tensor, absmax: Tensor, middles: Tensor, starts: Tensor):
               torch.copy_(absmax, torch.amax(torch.abs(x), [1]))
               factors = torch.unsqueeze(torch.reciprocal(torch.clamp_min(absmax, 1e-38)), 1)
-              torch.copy_(codes, torch.bucketize(torch.mul(x, factors), middles, out_int32=True))
+              scaled = torch.view(torch.mul_(x, factors), [-1])
+              torch.copy_(codes, torch.view(nearest(scaled, middles, starts), [-1, 256]))
 
           def update(p: List[Tensor], g: List[Tensor], m: List[Tensor], v: List[Tensor], largest1: List[Tensor], largest2: List[Tensor], s: List[Tensor], maps: List[Tensor], rate: float) -> Tensor:
               for i in range(len(p)):
@@ -73,8 +80,8 @@ final class EightBitMoments implements AutoCloseable {
                       change = torch.div_(torch.mul(first, rate1), divisor)
                       y = torch.mul_(torch.narrow(values, 0, start * 256, n), 1.0 - rate * {decay})
                       torch.add_(y, torch.narrow(torch.view(change, [-1]), 0, 0, n))
-                      store(first, codes1, absmax1, maps[1])
-                      store(second, codes2, absmax2, maps[3])
+                      store(first, codes1, absmax1, maps[1], maps[4])
+                      store(second, codes2, absmax2, maps[3], maps[5])
                       start = start + count
                   if not torch.is_contiguous(p[i]):
                       torch.copy_(p[i], torch.view(values, torch.size(p[i])))
@@ -89,7 +96,10 @@ final class EightBitMoments implements AutoCloseable {
               return s[0]
           """);
 
-  /** The numbers of both maps, each followed by the middles between them; once there are any. */
+  /**
+   * The numbers of both maps, each followed by the middles between them, and then the starts of
+   * both; once they are needed.
+   */
   private @Nullable NDList maps;
 
   /** Whether a tensor can have such moments: updates of other types are not computed in 32 bits. */
@@ -166,7 +176,7 @@ final class EightBitMoments implements AutoCloseable {
                 tables);
     return new Bound(
         COUNT.bind(members.states("step")),
-        EightBitText.of(members, tables),
+        EightBitText.of(members, tables.subNDList(0, 4)),
         kernel,
         settings,
         decay);
@@ -174,16 +184,18 @@ final class EightBitMoments implements AutoCloseable {
 
   private NDList maps(NDManager manager) {
     if (maps == null) {
-      float[] signed = DynamicMap.values(true);
-      float[] unsigned = DynamicMap.values(false);
       NDList made = new NDList();
-      for (float[] numbers :
-          new float[][] {
-            signed, DynamicMap.middles(signed), unsigned, DynamicMap.middles(unsigned)
-          }) {
-        made.add(Scope.release(manager.create(numbers)));
+      NDList starts = new NDList();
+      for (boolean signed : new boolean[] {true, false}) {
+        float[] values = DynamicMap.values(signed);
+        float[] middles = DynamicMap.middles(values);
+        ByteBuffer table = ByteBuffer.wrap(DynamicMap.starts(middles));
+        made.add(Scope.release(manager.create(values)));
+        made.add(Scope.release(manager.create(middles)));
+        starts.add(
+            Scope.release(manager.create(table, new Shape(table.capacity()), DataType.UINT8)));
       }
-      maps = made;
+      maps = made.addAll(starts);
     }
     return Objects.requireNonNull(maps);
   }

@@ -17,7 +17,8 @@ final class EightBitText {
   /** Blocks of elements of a block of threads, which loads the maps once for all of them. */
   private static final int EACH = 8;
 
-  private static final CudaText TEXT =
+  /** Its tensors are the table of addresses, and both maps with their middles. */
+  static final CudaText TEXT =
       CudaText.of(
               """
           // A row of the table: what belongs to a tensor.

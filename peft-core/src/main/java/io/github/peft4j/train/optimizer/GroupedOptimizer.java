@@ -115,12 +115,16 @@ abstract class GroupedOptimizer implements Optimizer {
     }
     calls.forEach(call -> call.update().run(rate * call.group().part()));
     if (paging != null && !pages.isEmpty()) {
-      paging
-          .pages()
-          .forEach(
-              pages.stream().map(Page::waiting).toList(),
-              (here, i) -> update(paging, pages.get(i), here, rate));
+      updatePages(paging, rate);
     }
+  }
+
+  private void updatePages(Paging paging, double rate) {
+    paging
+        .pages()
+        .forEach(
+            pages.stream().map(Page::waiting).toList(),
+            (here, i) -> update(paging, pages.get(i), here, rate));
   }
 
   private void update(Paging paging, Page page, NDList here, double rate) {
@@ -148,19 +152,28 @@ abstract class GroupedOptimizer implements Optimizer {
     Function<Trainable, NDArray> gradient = t -> Objects.requireNonNull(arrived.get(t));
     List<Trainable> resident = new ArrayList<>(tensors);
     if (paging != null) {
-      List<Trainable> waiting =
-          tensors.stream().filter(tensor -> !paging.waiting(moments(tensor)).isEmpty()).toList();
-      resident.removeAll(waiting);
-      for (List<Trainable> some : paging.divide(waiting, this::moments)) {
-        NDList states = new NDList();
-        some.forEach(tensor -> states.addAll(paging.waiting(moments(tensor)).values()));
-        pages.add(new Page(group, some, list(some, gradient), states));
-      }
+      resident.removeAll(divide(paging, group, tensors, gradient));
     }
     if (!resident.isEmpty()) {
       Members members = new Members(resident, list(resident, gradient), this::moments);
       calls.add(new Call(group, bind(group, members)));
     }
+  }
+
+  /** Adds the pages of a group, and returns the tensors that are in them. */
+  private List<Trainable> divide(
+      Paging paging,
+      Group group,
+      List<Trainable> tensors,
+      Function<Trainable, NDArray> gradient) {
+    List<Trainable> waiting =
+        tensors.stream().filter(tensor -> !paging.waiting(moments(tensor)).isEmpty()).toList();
+    for (List<Trainable> some : paging.divide(waiting, this::moments)) {
+      NDList states = new NDList();
+      some.forEach(tensor -> states.addAll(paging.waiting(moments(tensor)).values()));
+      pages.add(new Page(group, some, list(some, gradient), states));
+    }
+    return waiting;
   }
 
   private Group group(Trainable tensor) {

@@ -69,7 +69,7 @@ public final class Alibi extends ScoreBias {
    * Slopes are 2^(-8/n), 2^(-16/n), … for a power n of 2. Heads beyond the largest power n below
    * their number have every second slope of 2n heads.
    */
-  static List<Float> slopes(int heads) {
+  public static List<Float> slopes(int heads) {
     int power = Integer.highestOneBit(heads);
     List<Float> slopes = new ArrayList<>();
     for (int i = 0; i < heads; i++) {

@@ -34,6 +34,14 @@ public final class Models {
 
   private static final Logger LOG = LoggerFactory.getLogger(Models.class);
 
+  /**
+   * What a model consists of, as its family describes it for a config and a task.
+   *
+   * @param stacks one, or an encoder's and a decoder's
+   * @param head the task's head
+   */
+  public record Design(List<StackSpec> stacks, HeadSpec head) {}
+
   private Models() {}
 
   /** The supported values of {@code model_type}. */
@@ -60,6 +68,19 @@ public final class Models {
         .part()
         .map(part -> config.part(part.field(), part.defaults()))
         .orElse(config);
+  }
+
+  /**
+   * What a model of a config consists of.
+   *
+   * @param config of what is computed, see {@link #effective}
+   * @throws IllegalArgumentException if the family has no head for the task
+   */
+  public static Design design(ModelConfig config, Task.Type task) {
+    Family family = Families.of(config);
+    Heads heads = family.heads(config);
+    return new Design(
+        family.stacks(config, heads.body(task)), heads.required(task, family.modelType()));
   }
 
   private static Family requireSupported(ModelConfig config) {
@@ -133,11 +154,11 @@ public final class Models {
               config.number("initializer_range", 0.02),
               seed,
               quantization);
-      List<StackSpec> stacks = family.stacks(config, heads.body(chosen.type()));
-      HeadSpec headSpec = heads.required(chosen.type(), family.modelType());
+      Design design = design(config, chosen.type());
+      List<StackSpec> stacks = design.stacks();
       Body body = body(config, family, stacks, weights);
       int hidden = stacks.get(stacks.size() - 1).outputSize();
-      Head head = new HeadBuilder(headSpec, config, weights, hidden).build(chosen, body);
+      Head head = new HeadBuilder(design.head(), config, weights, hidden).build(chosen, body);
       weights.finish(task != null);
       warnOfUnread(config, family);
       progress.finish();

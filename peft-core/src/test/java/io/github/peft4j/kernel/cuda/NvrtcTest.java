@@ -34,7 +34,7 @@ class NvrtcTest {
 
   private static final String FILE = System.getProperty("peft4j.nvrtc", "");
 
-  private record Text(CudaText text, String... types) {}
+  record Text(CudaText text, String... types) {}
 
   private static List<Text> texts() {
     List<Text> all = new ArrayList<>();
@@ -116,12 +116,12 @@ class NvrtcTest {
     }
   }
 
-  private static Nvrtc nvrtc() {
+  static Nvrtc nvrtc() {
     assumeTrue(!FILE.isEmpty(), "needs -Dpeft4j.nvrtc=/path/of/libnvrtc.so.12");
     return Nvrtc.of(FILE);
   }
 
-  private static List<String> definitions(Text text, int lanes) {
+  static List<String> definitions(Text text, int lanes) {
     List<String> definitions = new ArrayList<>(List.of("LANES=" + lanes));
     for (int i = 0; i < text.types().length; i++) {
       definitions.add("T" + i + "=" + text.types()[i]);

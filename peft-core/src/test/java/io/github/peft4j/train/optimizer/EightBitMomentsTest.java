@@ -14,12 +14,15 @@ import io.github.peft4j.io.safetensors.Safetensors;
 import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.kernel.cuda.CompiledText;
+import io.github.peft4j.kernel.cuda.CudaText;
 import io.github.peft4j.kernel.host.HostPages;
 import io.github.peft4j.tuner.Forward;
 import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.TunerLayer;
 import io.github.peft4j.tuner.training.ParameterGroup;
 import java.net.URISyntaxException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -88,6 +91,32 @@ class EightBitMomentsTest {
     assertThat(DynamicMap.values(false)).containsExactly(golden.floats("unsigned"));
   }
 
+  /** Below a middle, at it and above it, and of all upper halves of floats. */
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void startsAreAtMostOneMiddleAway(boolean signed) {
+    float[] middles = DynamicMap.middles(DynamicMap.values(signed));
+    byte[] starts = DynamicMap.starts(middles);
+    List<Float> numbers = new ArrayList<>();
+    for (float middle : Arrays.copyOf(middles, 255)) {
+      numbers.addAll(List.of(Math.nextDown(middle), middle, Math.nextUp(middle)));
+    }
+    for (int i = 0; i < 1 << 16; i++) {
+      numbers.add(Float.intBitsToFloat(i << 16));
+      numbers.add(Float.intBitsToFloat(i << 16 | 0xffff));
+    }
+    for (float x : numbers) {
+      if (!Float.isNaN(x)) {
+        int start = Byte.toUnsignedInt(starts[(Float.floatToRawIntBits(x) >> 16) + (1 << 15)]);
+        int below = 0;
+        while (below < 255 && middles[below] < x) {
+          below++;
+        }
+        assertThat(start + (x > middles[start] ? 1 : 0)).as("%s", x).isEqualTo(below);
+      }
+    }
+  }
+
   /** Two tensors, of three blocks and of two and a part. */
   private Map<Trainable, ParameterGroup> tensors() {
     Map<Trainable, ParameterGroup> groups = new LinkedHashMap<>();
@@ -124,6 +153,7 @@ class EightBitMomentsTest {
   @ValueSource(booleans = {false, true})
   void updatesAreThoseOfBitsandbytes(boolean paged) {
     Map<Trainable, ParameterGroup> tensors = tensors();
+    long launches = CudaText.launches();
     int others = 0;
     try (Optimizer optimizer =
         new AdamW(SETTINGS.eightBit(256), tensors, RATE, paging(device, paged, 1))) {
@@ -145,6 +175,9 @@ class EightBitMomentsTest {
         }
       }
     }
+    assertThat(CudaText.launches() - launches)
+        .as("launches: a page for each tensor, or one for both")
+        .isEqualTo(!CudaText.isAvailable() ? 0 : paged ? 2 * STEPS : STEPS);
     assertThat(others)
         .as("codes that differ, of numbers between two of them: none on a CPU")
         .isLessThan(device.isGpu() ? 4 : 1);
@@ -169,6 +202,14 @@ class EightBitMomentsTest {
           .as("[%d]: %s, expected %s", i, values[i], expected[i])
           .isLessThanOrEqualTo((float) (relative * Math.max(1, Math.abs(expected[i]))));
     }
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {80, 90})
+  void theCudaTextCompiles(int capability) {
+    byte[] program =
+        CompiledText.of(EightBitText.TEXT, capability, "whole", "float", "float", "float", "float");
+    assertThat(new String(program, StandardCharsets.ISO_8859_1)).contains("ELF", "update");
   }
 
   /** Paging changes no bit, whatever the size of its pages. */

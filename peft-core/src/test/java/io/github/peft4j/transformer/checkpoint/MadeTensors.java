@@ -18,10 +18,10 @@ import java.util.function.Consumer;
 import java.util.zip.CRC32;
 
 /** Tensors whose values follow from their names, as make_heads.py computes them. */
-record MadeTensors(Map<String, TensorInfo> infos) implements TensorSource {
+public record MadeTensors(Map<String, TensorInfo> infos) implements TensorSource {
 
   /** Tensors of these shapes. */
-  static MadeTensors of(JsonObject shapes) {
+  public static MadeTensors of(JsonObject shapes) {
     Map<String, TensorInfo> infos = new LinkedHashMap<>();
     shapes
         .entrySet()

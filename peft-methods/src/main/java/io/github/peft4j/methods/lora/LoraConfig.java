@@ -7,6 +7,7 @@ import io.github.peft4j.methods.common.linear.ModuleTargets;
 import io.github.peft4j.methods.common.linear.Ranks;
 import io.github.peft4j.methods.lora.init.CordaConfig;
 import io.github.peft4j.methods.lora.init.EvaConfig;
+import io.github.peft4j.methods.lora.init.LoftqConfig;
 import io.github.peft4j.methods.lora.init.LoraInitialization;
 import io.github.peft4j.methods.tokens.TokenIndices;
 import io.github.peft4j.tuner.injection.Bias;
@@ -44,6 +45,8 @@ import org.jspecify.annotations.Nullable;
  *     initialisation
  * @param cordaConfig settings of CorDA initialisation. Null for CorDA's defaults, and for any other
  *     initialisation
+ * @param loftqConfig settings of LoftQ initialisation, which no other one reads. {@link
+ *     LoftqConfig#NONE} for LoftQ's defaults
  * @param trainableTokenIndices tokens whose vectors are also trained, such as those of new words,
  *     or null for none
  * @param targetParameters tensors that are adapted instead of modules, by name ending, such as
@@ -67,6 +70,7 @@ public record LoraConfig(
     boolean fanInFanOut,
     @Nullable EvaConfig evaConfig,
     @Nullable CordaConfig cordaConfig,
+    LoftqConfig loftqConfig,
     @Nullable TokenIndices trainableTokenIndices,
     @Nullable List<String> targetParameters,
     boolean ensureWeightTying)
@@ -85,6 +89,11 @@ public record LoraConfig(
                 "layers_pattern",
                 targets.layersPattern(),
                 "to be set together with layers_to_transform only")
+            .that(
+                !(useDora && initLoraWeights.equals(LoraInitialization.LOFTQ)),
+                "use_dora",
+                useDora,
+                "false, since init_lora_weights is \"loftq\"")
             .that(!(loraBias && useDora), "lora_bias", loraBias, "false, since use_dora is true")
             .ranks("rank_pattern", rankPattern);
     if (targetParameters != null && !targetParameters.isEmpty()) {
@@ -107,6 +116,9 @@ public record LoraConfig(
     alphaPattern = Configs.inOrder(alphaPattern);
     if (evaConfig == null && initLoraWeights.equals(LoraInitialization.EVA)) {
       evaConfig = EvaConfig.defaults();
+    }
+    if (loftqConfig.equals(LoftqConfig.NONE) && initLoraWeights.equals(LoraInitialization.LOFTQ)) {
+      loftqConfig = LoftqConfig.defaults();
     }
     if (cordaConfig == null && initLoraWeights.equals(LoraInitialization.CORDA)) {
       cordaConfig = CordaConfig.defaults();

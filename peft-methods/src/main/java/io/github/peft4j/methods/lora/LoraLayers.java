@@ -14,7 +14,10 @@ import io.github.peft4j.methods.lora.factors.PlainFactors;
 import io.github.peft4j.methods.lora.factors.TableFactors;
 import io.github.peft4j.methods.lora.factors.TiedFactors;
 import io.github.peft4j.methods.lora.init.InitialFactors;
+import io.github.peft4j.methods.lora.init.LoftqConfig;
+import io.github.peft4j.methods.lora.init.LoftqStart;
 import io.github.peft4j.methods.lora.init.LoraInitialization;
+import io.github.peft4j.quantization.Quantization;
 import io.github.peft4j.tuner.TunerLayer;
 import io.github.peft4j.tuner.injection.Initializer;
 import io.github.peft4j.tuner.injection.Sites;
@@ -69,13 +72,43 @@ final class LoraLayers {
 
   private TunerLayer<NDArray, NDArray> linear(LinearSite site, @Nullable TableFactors table) {
     try (Scope scope = new Scope()) {
-      Factors.Source factors = factors(site, table);
+      Factors.Source factors =
+          how.equals(LoraInitialization.LOFTQ) ? loftq(site) : factors(site, table);
       double dropout = config.loraDropout();
       return norms != null
           ? new DoraLinear(site, factors, norms, dropout)
           : new LoraLinear(
               site, factors, dropout, config.loraBias() ? initial.zeros(site.outFeatures()) : null);
     }
+  }
+
+  /**
+   * The factors of LoftQ, which also puts the quantised weight in place of the plain one. A weight
+   * that is kept so already is right for an adapter out of a file.
+   */
+  private Factors.Source loftq(LinearSite site) {
+    int r = ranks.of(site.name());
+    double scale = ranks.scaleOf(site.name());
+    LoftqConfig settings = config.loftqConfig();
+    Quantization kept = site.weight().quantization();
+    if (kept == null) {
+      LoftqStart start = LoftqStart.of(site, r, scale, settings, initial);
+      sites.rewrite(site.weight(), new LoftqWeight(site, start.matrix()));
+      return PlainFactors.of(start.factors(), scale);
+    }
+    boolean same = kept.equals(settings.quantization()) && settings.loftqIter() == 1;
+    Configs.require(
+        same && !sites.isFresh(),
+        LoraConfig.class,
+        "init_lora_weights",
+        how,
+        "another start, since "
+            + site.weight().name()
+            + " is kept in fewer bits already ("
+            + kept.named()
+            + "): Loftq.of(config).adapt(model, plain) takes A and B out of what that has lost, and a"
+            + " model that is loaded without quantize(…) is quantised by \"loftq\" itself");
+    return PlainFactors.of(LoraInitialization.zeros(site, r, initial), scale);
   }
 
   private Factors.Source factors(LinearSite site, @Nullable TableFactors table) {

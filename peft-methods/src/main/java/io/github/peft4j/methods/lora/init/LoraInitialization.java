@@ -67,9 +67,17 @@ public final class LoraInitialization {
   public static final LoraInitialization CORDA =
       new LoraInitialization(new JsonPrimitive("corda"), true, module -> withoutData());
 
+  /**
+   * A and B are what quantising W loses, as far as rank r goes, and the adapter computes with the
+   * quantised W (Li et al. 2023, arXiv:2310.08659). For frozen weights that are kept in fewer bits
+   * already, see {@code lora.loftq.Loftq}.
+   */
+  public static final LoraInitialization LOFTQ =
+      new LoraInitialization(new JsonPrimitive("loftq"), false, LoraInitializers::kaiming);
+
   private static final Pattern FAST_PISSA = Pattern.compile("pissa_niter_(\\d{1,4})");
   private static final List<LoraInitialization> FIXED =
-      List.of(DEFAULT, GAUSSIAN, RANDOM, PISSA, OLORA, ORTHOGONAL, EVA, CORDA);
+      List.of(DEFAULT, GAUSSIAN, RANDOM, PISSA, OLORA, ORTHOGONAL, EVA, CORDA, LOFTQ);
 
   private final JsonElement json;
   private final boolean takenOff;
@@ -130,7 +138,7 @@ public final class LoraInitialization {
 
   /** Whether A and B are initialised independently of the frozen weight and of each other. */
   public boolean isPlain() {
-    return !takenOff && !equals(RANDOM);
+    return !takenOff && !equals(RANDOM) && !equals(LOFTQ);
   }
 
   /**
@@ -170,7 +178,8 @@ public final class LoraInitialization {
       return pissa(Integer.parseInt(fast.group(1)));
     }
     throw new UnsupportedMethodException(
-        "supported are true, false, \"corda\", \"gaussian\", \"orthogonal\", \"eva\", \"olora\", \"pissa\" and"
+        "supported are true, false, \"corda\", \"gaussian\", \"loftq\", \"orthogonal\", \"eva\", \"olora\","
+            + " \"pissa\" and"
             + " \"pissa_niter_[number of iterations]\". An adapter that started otherwise can be"
             + " used once it is a plain LoRA: save it in Python with"
             + " save_pretrained(folder, path_initial_model_for_weight_conversion=...)");

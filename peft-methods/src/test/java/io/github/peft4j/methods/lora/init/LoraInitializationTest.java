@@ -206,7 +206,7 @@ class LoraInitializationTest {
     try (PeftModel model = model().adapt(config(2, LoraInitialization.PISSA))) {
       model.save(folder.toString());
       Path file = folder.resolve("adapter_config.json");
-      for (String other : new String[] {"loftq", "lora_ga", "mica", "pissa_niter_x"}) {
+      for (String other : new String[] {"lora_ga", "mica", "pissa_niter_x"}) {
         Files.writeString(
             file,
             Files.readString(file)
