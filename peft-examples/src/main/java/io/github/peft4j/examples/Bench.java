@@ -50,7 +50,7 @@ public final class Bench {
           "Bench",
           "measures speed and memory, in training, inference and generation",
           """
-          [--shape NAME,...]  tiny (the default), thin, minilm, smollm2-135m, 160m, 1b, 3b or 8b
+          [--shape NAME,...]  tiny (the default), thin, minilm, smollm2-135m, 160m, 1b, 3b, 8b or 70b
           [--cases NAME,...]  some of recompute, train, host, inference, decode and serve;
                               recompute, train and inference by default
           [--method NAME]     lora (the default), lora-qv, lora-fa, dora, lst or none

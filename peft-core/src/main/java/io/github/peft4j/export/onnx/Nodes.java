@@ -125,7 +125,7 @@ final class Nodes {
     ByteBuffer bytes =
         ByteBuffer.allocate(values.length * Float.BYTES).order(ByteOrder.LITTLE_ENDIAN);
     bytes.asFloatBuffer().put(values);
-    return constant(DType.F32, bytes, shape);
+    return constant(DType.F32, bytes.array(), shape);
   }
 
   /** A whole number, as a scalar. */
@@ -142,17 +142,17 @@ final class Nodes {
     ByteBuffer bytes =
         ByteBuffer.allocate(values.length * Long.BYTES).order(ByteOrder.LITTLE_ENDIAN);
     bytes.asLongBuffer().put(values);
-    return constant(DType.I64, bytes, shape);
+    return constant(DType.I64, bytes.array(), shape);
   }
 
-  private String constant(DType type, ByteBuffer bytes, long... shape) {
-    String content = type + Arrays.toString(shape) + Arrays.toString(bytes.array());
+  private String constant(DType type, byte[] bytes, long... shape) {
+    String content = type + Arrays.toString(shape) + Arrays.toString(bytes);
     return numbers.computeIfAbsent(
         content,
         key -> {
           String name = "number_" + numbers.size();
           writer.constant(
-              new TensorInfo(name, type, shape), sink -> sink.accept(bytes.duplicate()));
+              new TensorInfo(name, type, shape), sink -> sink.accept(ByteBuffer.wrap(bytes)));
           return name;
         });
   }

@@ -40,7 +40,7 @@ final class Rotations {
 
   /** x cos + (-x₂, x₁) sin. */
   private String turned(String x, Rotation by) {
-    long half = by.dimensions() / 2;
+    int half = by.dimensions() / 2;
     List<String> halves = nodes.split(x, half, half);
     String across = nodes.joined(nodes.op("Neg", halves.get(1)), halves.get(0));
     return nodes.add(nodes.mul(x, by.cosine()), nodes.mul(across, by.sine()));

@@ -67,7 +67,7 @@ final class Text {
     return biases.computeIfAbsent(
         causal + " " + window,
         key -> {
-          long farthest = window == null ? Long.MAX_VALUE : causal ? window - 1 : window;
+          long farthest = window == null ? Long.MAX_VALUE : causal ? window - 1L : window;
           long nearest = causal ? 0 : -farthest;
           String blocked = nodes.unsqueeze(isPadding(), 1, 2);
           if (causal || window != null) {

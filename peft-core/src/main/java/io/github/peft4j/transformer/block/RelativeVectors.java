@@ -83,10 +83,11 @@ public final class RelativeVectors extends NamedBlock {
   }
 
   private static Kernel with(Kernel kernel, long span, int farthest) {
+    long middle = span / 2;
     return kernel
         .with("distance", farthest > 0 ? "bucket(d)" : "d")
         .with("span", span)
-        .with("ratio", farthest > 0 ? (farthest - 1.0) / (span / 2) : 1);
+        .with("ratio", farthest > 0 ? (farthest - 1.0) / middle : 1);
   }
 
   /**

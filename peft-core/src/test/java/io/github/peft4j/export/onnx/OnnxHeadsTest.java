@@ -173,7 +173,7 @@ class OnnxHeadsTest {
       for (int row = 0; row < ids.length; row++) {
         for (int i = 0; i < width; i++) {
           mask[row][i] = i < lengths[row] ? 1 : 0;
-          long id = 2 + random.nextInt(model.base().config().size("vocab_size") - 2);
+          long id = 2L + random.nextInt(model.base().config().size("vocab_size") - 2);
           ids[row][i] = i < lengths[row] ? (id == padding ? id - 1 : id) : padding;
         }
       }
@@ -188,7 +188,8 @@ class OnnxHeadsTest {
   private static float[] logits(Map<String, float[]> outputs) {
     float[] starts = outputs.get("start_logits");
     if (starts == null) {
-      return outputs.getOrDefault("logits", outputs.get("last_hidden_state"));
+      String name = outputs.containsKey("logits") ? "logits" : "last_hidden_state";
+      return Objects.requireNonNull(outputs.get(name));
     }
     float[] ends = Objects.requireNonNull(outputs.get("end_logits"));
     float[] both = new float[2 * starts.length];

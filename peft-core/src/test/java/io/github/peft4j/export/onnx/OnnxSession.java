@@ -8,7 +8,9 @@ import ai.onnxruntime.OrtSession;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /** Runs a model.onnx in ONNX Runtime. */
 final class OnnxSession implements AutoCloseable {
@@ -33,7 +35,9 @@ final class OnnxSession implements AutoCloseable {
 
   /** The shape of an output; -1 for sizes that callers choose. */
   long[] shape(String output) throws OrtException {
-    return ((ai.onnxruntime.TensorInfo) session.getOutputInfo().get(output).getInfo()).getShape();
+    return ((ai.onnxruntime.TensorInfo)
+            Objects.requireNonNull(session.getOutputInfo().get(output)).getInfo())
+        .getShape();
   }
 
   /**
@@ -41,7 +45,8 @@ final class OnnxSession implements AutoCloseable {
    *
    * @param types null for zeros
    */
-  Map<String, float[]> run(long[][] ids, long[][] mask, long[][] types) throws OrtException {
+  Map<String, float[]> run(long[][] ids, long[][] mask, long @Nullable [][] types)
+      throws OrtException {
     Map<String, OnnxTensor> inputs = new LinkedHashMap<>();
     Map<String, float[]> outputs = new LinkedHashMap<>();
     try {

@@ -12,6 +12,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -69,7 +70,7 @@ class OnnxWriterTest {
     OnnxGraph graph = read();
     assertThat(graph.unreadable()).isEmpty();
     assertThat(graph.initializers().keySet()).containsExactly("small", "large.weight", "halves");
-    OnnxTensor large = graph.initializers().get("large.weight");
+    OnnxTensor large = Objects.requireNonNull(graph.initializers().get("large.weight"));
     assertThat(large.info())
         .isEqualTo(new TensorInfo("large.weight", DType.F32, new long[] {3, 500}));
     assertThat(large.bytes()).isEqualTo(ByteBuffer.wrap(bytes(6000)));

@@ -17,7 +17,8 @@ class ShapeTest {
     "smollm2-135m, 134515008",
     "1b, 1235814400",
     "3b, 3212749824",
-    "8b, 8030261248"
+    "8b, 8030261248",
+    "70b, 70553706496"
   })
   void hasAsManyParametersAsTheModel(String name, long parameters) {
     RandomTensors weights = Shape.of(name).weights();
