@@ -597,7 +597,7 @@ public abstract class Tape {
       ByGraph(int index, NDArray input, boolean passesOn, UnaryOperator<NDArray> segment) {
         this.leaf = own(passesOn ? Autograd.leaf(input) : Autograd.detach(input));
         this.passesOn = passesOn;
-        boolean waits = !recompute; // if not, the backward pass of the segment is the next thing
+        boolean waits = !runsAgain; // if not, the backward pass of the segment is the next thing
         REMADE.set(waits ? remade : null);
         try {
           this.output = recorded(index, watched, () -> segment.apply(leaf));

@@ -105,8 +105,8 @@ class FrozenMatrixTest {
       tape.backward(y, g.duplicate());
       return new Results(
           values,
-          Tensors.floats(Autograd.gradient(input)),
-          trained == null ? null : Tensors.floats(Autograd.gradient(trained)));
+          Tensors.floats(requireNonNull(Autograd.gradient(input))),
+          trained == null ? null : Tensors.floats(requireNonNull(Autograd.gradient(trained))));
     }
   }
 
@@ -157,7 +157,7 @@ class FrozenMatrixTest {
         Tape.Recording tape = Tape.recording(0)) {
       NDArray y = tape.segmentOfKernels(x, true, in -> matrix.map(in, bias));
       tape.backward(y, g.duplicate());
-      assertNear(Tensors.floats(Autograd.gradient(bias)), g.sum(new int[] {0}));
+      assertNear(Tensors.floats(requireNonNull(Autograd.gradient(bias))), g.sum(new int[] {0}));
     }
   }
 
@@ -270,7 +270,7 @@ class FrozenMatrixTest {
           growth = NativeMemory.used() - before;
           tape.backward(y, Tensors.onesLike(y));
         }
-        Tensors.floats(Autograd.gradient(input));
+        Tensors.floats(requireNonNull(Autograd.gradient(input)));
       }
       assertThat(growth).isLessThan(4L * size * size * Float.BYTES);
     }

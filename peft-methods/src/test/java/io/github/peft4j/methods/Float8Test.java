@@ -63,7 +63,7 @@ class Float8Test {
   }
 
   static Stream<MethodCase> methods() {
-    return MethodsTest.methods();
+    return MethodsTest.methods().filter(method -> !method.name().equals("Loftq")); // it quantises
   }
 
   private PeftModel load(String family, @Nullable Float8 layout) throws IOException {
