@@ -10,6 +10,8 @@ import ai.djl.pytorch.jni.IValue;
 import ai.djl.pytorch.jni.IValueUtils;
 import ai.djl.pytorch.jni.JniUtils;
 import io.github.peft4j.kernel.cuda.CudaText;
+import io.github.peft4j.kernel.script.ModuleCall;
+import io.github.peft4j.kernel.script.TorchScriptArchive;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;

@@ -1,4 +1,4 @@
-package io.github.peft4j.kernel;
+package io.github.peft4j.kernel.script;
 
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -16,14 +16,14 @@ import java.util.zip.ZipOutputStream;
  * Writes the archive that {@code torch.jit.load} reads: a stored zip with the code as text and a
  * pickled module without attributes. The layout is that of torch/csrc/jit/docs/serialization.md.
  */
-final class TorchScriptArchive {
+public final class TorchScriptArchive {
 
   private static final Pattern DEFINITION = Pattern.compile("(?m)^def (\\w+)\\(");
   private static final byte[] EMPTY_TUPLE = {(byte) 0x80, 2, ')', '.'};
 
   private TorchScriptArchive() {}
 
-  static byte[] of(String source) {
+  public static byte[] of(String source) {
     ByteArrayOutputStream bytes = new ByteArrayOutputStream();
     try (ZipOutputStream zip = new ZipOutputStream(bytes)) {
       zip.setMethod(ZipOutputStream.STORED);

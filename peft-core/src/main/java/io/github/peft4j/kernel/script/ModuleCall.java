@@ -1,4 +1,4 @@
-package io.github.peft4j.kernel;
+package io.github.peft4j.kernel.script;
 
 import ai.djl.ndarray.NDList;
 import ai.djl.pytorch.engine.PtNDManager;
@@ -19,7 +19,7 @@ import org.slf4j.LoggerFactory;
  * after a success only: all that a kernel was given when memory ran out would stay in memory for
  * ever. DJL does not offer its native call otherwise, so it is looked up.
  */
-final class ModuleCall {
+public final class ModuleCall {
 
   private static final Logger LOG = LoggerFactory.getLogger(ModuleCall.class);
 
@@ -29,7 +29,7 @@ final class ModuleCall {
   private ModuleCall() {}
 
   /** Whether this DJL has the native call that is known here. */
-  static boolean isAvailable() {
+  public static boolean isAvailable() {
     return CALL != null;
   }
 
@@ -40,7 +40,7 @@ final class ModuleCall {
    * @param arguments the same as the module takes them, which are closed
    * @return the tensors of the result
    */
-  static NDList call(PtSymbolBlock module, NDList inputs, IValue... arguments) {
+  public static NDList call(PtSymbolBlock module, NDList inputs, IValue... arguments) {
     try {
       if (CALL == null) {
         return IValueUtils.forward(module, inputs, true);
