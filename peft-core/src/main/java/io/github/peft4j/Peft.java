@@ -287,7 +287,7 @@ public final class Peft {
       if (wanted.isGpu() && wanted.getDeviceId() >= gpus) {
         throw new IllegalArgumentException(
             ("device(%s): PyTorch finds %d CUDA GPUs here, and counts them from 0; without its"
-                 + " natives for CUDA it finds none, see docs/installation.md")
+                    + " natives for CUDA it finds none, see docs/installation.md")
                 .formatted(wanted, gpus));
       }
       return wanted;

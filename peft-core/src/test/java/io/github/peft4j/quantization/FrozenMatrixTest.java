@@ -289,8 +289,7 @@ class FrozenMatrixTest {
     double[] found = new double[9];
     for (int n = 0; n < found.length; n++) { // other threads take and free memory meanwhile
       long before = NativeMemory.used();
-      try (FrozenMatrix matrix =
-          requireNonNull(quantization).store(w, false, Precision.FLOAT32)) {
+      try (FrozenMatrix matrix = requireNonNull(quantization).store(w, false, Precision.FLOAT32)) {
         found[n] = (NativeMemory.used() - before) / (double) matrix.shape().size();
       }
     }

@@ -77,8 +77,7 @@ class QuantizedDeviceTest {
           eight.quantization(), onHost(eight.numbers()), onHost(eight.largest()), false, precision);
     }
     if (matrix instanceof GgufMatrix blocks) {
-      return GgufMatrix.of(
-          blocks.quantization(), onHost(blocks.numbers()), false, precision);
+      return GgufMatrix.of(blocks.quantization(), onHost(blocks.numbers()), false, precision);
     }
     FourBitMatrix four = (FourBitMatrix) matrix;
     Stored stored = four.stored();

@@ -17,9 +17,9 @@ import java.nio.file.Path;
 import java.util.Random;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
-import org.jspecify.annotations.Nullable;
 
 /** Weights are quantised one by one while a model is loaded. */
 class QuantizedLoadingTest {
@@ -30,8 +30,7 @@ class QuantizedLoadingTest {
   private static final int VOCABULARY = 32;
 
   /** The numbers of the maps of all layers: 67 MiB in float32. */
-  private static final long NUMBERS =
-      LAYERS * (4L * HIDDEN * HIDDEN + 3L * HIDDEN * INTERMEDIATE);
+  private static final long NUMBERS = LAYERS * (4L * HIDDEN * HIDDEN + 3L * HIDDEN * INTERMEDIATE);
 
   private static final String CONFIG =
       """
@@ -48,8 +47,7 @@ class QuantizedLoadingTest {
 
   private void write() throws IOException {
     Files.writeString(
-        folder.resolve("config.json"),
-        CONFIG.formatted(HIDDEN, INTERMEDIATE, LAYERS, VOCABULARY));
+        folder.resolve("config.json"), CONFIG.formatted(HIDDEN, INTERMEDIATE, LAYERS, VOCABULARY));
     SafetensorsWriter writer = new SafetensorsWriter();
     add(writer, "model.embed_tokens.weight", VOCABULARY, HIDDEN);
     add(writer, "lm_head.weight", VOCABULARY, HIDDEN);

@@ -60,8 +60,10 @@ class CheckpointTensorsTest {
   void codesAreRead() {
     write(codes(DType.U8, 2, 3));
     Checkpoints.read(folder, tensors);
-    assertThat(Tensors.floats(requireNonNull(tensors.get("0.state1")))).containsExactly(0, 1, 127, 128, 200, 255);
-    assertThat(Tensors.floats(requireNonNull(tensors.get("0.parameter")))).containsExactly(5, 6, 7, 8);
+    assertThat(Tensors.floats(requireNonNull(tensors.get("0.state1"))))
+        .containsExactly(0, 1, 127, 128, 200, 255);
+    assertThat(Tensors.floats(requireNonNull(tensors.get("0.parameter"))))
+        .containsExactly(5, 6, 7, 8);
   }
 
   @Test

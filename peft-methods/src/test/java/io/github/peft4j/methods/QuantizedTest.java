@@ -70,14 +70,12 @@ class QuantizedTest {
     List<String> families = List.copyOf(TinyFamily.all().keySet());
     return IntStream.range(0, families.size())
         .mapToObj(
-            i ->
-                Arguments.of(
-                    families.get(i), i % 2 == 0 ? Nf4.doubleQuantized() : Int8.BY_ROW));
+            i -> Arguments.of(families.get(i), i % 2 == 0 ? Nf4.doubleQuantized() : Int8.BY_ROW));
   }
 
   /**
-   * Those that use weights in different ways, on weights stored as (out, in) and as (in, out). {@code
-   * -Dpeft4j.methods=.*} takes all but LoftQ, which quantises a plain model itself.
+   * Those that use weights in different ways, on weights stored as (out, in) and as (in, out).
+   * {@code -Dpeft4j.methods=.*} takes all but LoftQ, which quantises a plain model itself.
    */
   static Stream<Arguments> methods() {
     String chosen = System.getProperty("peft4j.methods", SOME);
@@ -154,8 +152,8 @@ class QuantizedTest {
 
   @ParameterizedTest(name = "{0}, {1}, {2}")
   @MethodSource("methods")
-  void methodsComputeAsOnThePlainModel(
-      MethodCase method, String usual, Quantization quantization) throws IOException {
+  void methodsComputeAsOnThePlainModel(MethodCase method, String usual, Quantization quantization)
+      throws IOException {
     String family =
         Map.of("BitFit", "qwen2", "CrossAttention", "bart").getOrDefault(method.name(), usual);
     try (PeftModel model = quantized(family, quantization);

@@ -48,8 +48,8 @@ final class DynamicMap {
   }
 
   /**
-   * The 255 middles between neighbours, and infinity. The code of the number that is nearest to x is
-   * the number of middles below x.
+   * The 255 middles between neighbours, and infinity. The code of the number that is nearest to x
+   * is the number of middles below x.
    */
   static float[] middles(float... values) {
     float[] middles = new float[values.length];
@@ -61,9 +61,9 @@ final class DynamicMap {
   }
 
   /**
-   * The number of middles below all numbers whose upper 16 bits are the same, for each of these. The
-   * bits are the index, as a signed number plus 2¹⁵. No more than one middle is among such numbers:
-   * so a code takes one comparison beside this table.
+   * The number of middles below all numbers whose upper 16 bits are the same, for each of these.
+   * The bits are the index, as a signed number plus 2¹⁵. No more than one middle is among such
+   * numbers: so a code takes one comparison beside this table.
    */
   static byte[] starts(float... middles) {
     byte[] starts = new byte[1 << 16];

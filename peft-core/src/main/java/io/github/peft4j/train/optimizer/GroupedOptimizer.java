@@ -162,10 +162,7 @@ abstract class GroupedOptimizer implements Optimizer {
 
   /** Adds the pages of a group, and returns the tensors that are in them. */
   private List<Trainable> divide(
-      Paging paging,
-      Group group,
-      List<Trainable> tensors,
-      Function<Trainable, NDArray> gradient) {
+      Paging paging, Group group, List<Trainable> tensors, Function<Trainable, NDArray> gradient) {
     List<Trainable> waiting =
         tensors.stream().filter(tensor -> !paging.waiting(moments(tensor)).isEmpty()).toList();
     for (List<Trainable> some : paging.divide(waiting, this::moments)) {

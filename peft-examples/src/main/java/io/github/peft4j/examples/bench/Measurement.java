@@ -17,7 +17,8 @@ import org.jspecify.annotations.Nullable;
  * Measures a model with a method.
  *
  * @param precision null for the default of the device
- * @param quantize how frozen weights are kept, a name of {@link Quantizations}; empty for as they are
+ * @param quantize how frozen weights are kept, a name of {@link Quantizations}; empty for as they
+ *     are
  * @param batch rows of a step
  * @param length tokens of a row, or of a prompt
  * @param newTokens tokens to generate

@@ -4,9 +4,9 @@ import com.google.gson.Gson;
 import com.google.gson.JsonObject;
 import io.github.peft4j.Peft;
 import io.github.peft4j.PeftModel;
+import io.github.peft4j.examples.bench.Quantizations;
 import io.github.peft4j.examples.bench.Shape;
 import io.github.peft4j.kernel.Precision;
-import io.github.peft4j.examples.bench.Quantizations;
 import io.github.peft4j.quantization.Quantization;
 import io.github.peft4j.train.step.Activations;
 import java.util.Arrays;
@@ -24,7 +24,12 @@ import org.jspecify.annotations.Nullable;
  * @param recompute whether layers run again instead of keeping what they computed
  */
 public record LossCurve(
-    Shape shape, @Nullable Precision precision, int batch, int length, int steps, boolean recompute) {
+    Shape shape,
+    @Nullable Precision precision,
+    int batch,
+    int length,
+    int steps,
+    boolean recompute) {
 
   private static final int DIGITS = 10_000;
 

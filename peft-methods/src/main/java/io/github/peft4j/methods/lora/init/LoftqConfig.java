@@ -49,7 +49,9 @@ public record LoftqConfig(int loftqBits, int loftqIter) implements LoftqConfigWi
     return equals(NONE) ? new JsonObject() : InitializationJson.write(this);
   }
 
-  /** Reads {@code loftq_config} of {@code adapter_config.json}. Missing fields get their defaults. */
+  /**
+   * Reads {@code loftq_config} of {@code adapter_config.json}. Missing fields get their defaults.
+   */
   public static LoftqConfig fromJson(JsonElement json) {
     return json.isJsonObject() && json.getAsJsonObject().isEmpty()
         ? NONE

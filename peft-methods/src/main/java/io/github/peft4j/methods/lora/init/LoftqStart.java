@@ -10,8 +10,9 @@ import io.github.peft4j.tuner.injection.Initializer;
 import io.github.peft4j.tuner.site.LinearSite;
 
 /**
- * Where LoftQ starts: W ≈ Q + s B A, with Q in few bits (Li et al. 2023, arXiv:2310.08659, algorithm
- * 1). In turn, Q is W − s B A quantised, and s B A the best approximation of W − Q of rank r.
+ * Where LoftQ starts: W ≈ Q + s B A, with Q in few bits (Li et al. 2023, arXiv:2310.08659,
+ * algorithm 1). In turn, Q is W − s B A quantised, and s B A the best approximation of W − Q of
+ * rank r.
  *
  * @param matrix Q, which the caller closes
  * @param factors A and B

@@ -33,8 +33,8 @@ import java.util.stream.Collectors;
  * }
  * }</pre>
  *
- * <p>The frozen weights stay as they are, so Q is made once. The adapter's {@code init_lora_weights}
- * is {@code true}: PEFT reads it on the same quantised model.
+ * <p>The frozen weights stay as they are, so Q is made once. The adapter's {@code
+ * init_lora_weights} is {@code true}: PEFT reads it on the same quantised model.
  */
 public final class Loftq {
 
@@ -133,8 +133,7 @@ public final class Loftq {
     try (Scope scope = new Scope()) {
       NDManager manager = factors.trainedA().value().getManager();
       NDArray w =
-          manager.create(
-              Tensors.floats(original.weight().frozen()), original.weight().shape());
+          manager.create(Tensors.floats(original.weight().frozen()), original.weight().shape());
       String used = site.isTransposed() ? "torch.t(w)" : "w";
       Kernel asUsed = AS_USED.with("w", used);
       InitialFactors start =
