@@ -100,34 +100,36 @@ public record QuantizedWeights(Format format, ModelConfig settings) {
   }
 
   private static Optional<Format> format(ModelConfig settings) {
+    boolean bitsandbytes =
+        settings.flag("load_in_4bit", false) || settings.flag("load_in_8bit", false);
+    return switch (settings.text("quant_method", bitsandbytes ? "bitsandbytes" : "")) {
+      case "bitsandbytes" -> Optional.of(bitsandbytes(settings));
+      case "gptq" -> Optional.of(Format.GPTQ).filter(format -> isGptqRead(settings));
+      case "awq" -> Optional.of(Format.AWQ).filter(format -> isAwqRead(settings));
+      default -> Optional.empty();
+    };
+  }
+
+  private static Format bitsandbytes(ModelConfig settings) {
     boolean four = settings.flag("load_in_4bit", false);
     boolean eight = settings.flag("load_in_8bit", false);
-    String byDefault = four || eight ? "bitsandbytes" : "";
-    switch (settings.text("quant_method", byDefault)) {
-      case "bitsandbytes":
-        if (four == eight) {
-          throw settings.error(
-              "load_in_4bit",
-              four,
-              "either it or load_in_8bit, which is " + eight + ", to be true");
-        }
-        return Optional.of(four ? Format.BITSANDBYTES_4BIT : Format.BITSANDBYTES_8BIT);
-      case "gptq":
-        return GPTQ_BITS.contains(settings.integer("bits", 4))
-                && GPTQ_LAYOUTS.contains(gptqLayout(settings))
-            ? Optional.of(Format.GPTQ)
-            : Optional.empty();
-      case "awq":
-        return settings.integer("bits", settings.integer("w_bit", 4)) == 4
-                && settings
-                    .text("version", settings.text("format", "gemm"))
-                    .equalsIgnoreCase("gemm")
-                && !settings.text("backend", "").equals("llm-awq")
-            ? Optional.of(Format.AWQ)
-            : Optional.empty();
-      default:
-        return Optional.empty();
+    if (four == eight) {
+      throw settings.error(
+          "load_in_4bit", four, "either it or load_in_8bit, which is " + eight + ", to be true");
     }
+    return four ? Format.BITSANDBYTES_4BIT : Format.BITSANDBYTES_8BIT;
+  }
+
+  private static boolean isGptqRead(ModelConfig settings) {
+    return GPTQ_BITS.contains(settings.integer("bits", 4))
+        && GPTQ_LAYOUTS.contains(gptqLayout(settings));
+  }
+
+  private static boolean isAwqRead(ModelConfig settings) {
+    String version = settings.text("version", settings.text("format", "gemm"));
+    return settings.integer("bits", settings.integer("w_bit", 4)) == 4
+        && version.equalsIgnoreCase("gemm")
+        && !settings.text("backend", "").equals("llm-awq");
   }
 
   private static String gptqLayout(ModelConfig settings) {
