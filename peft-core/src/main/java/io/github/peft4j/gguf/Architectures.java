@@ -277,7 +277,7 @@ final class Architectures {
             size("block_count", "n_layer"),
             size("context_length", "n_positions", config -> 1024),
             size("embedding_length", "n_embd"),
-            size("feed_forward_length", "n_inner", config -> 4 * config.size("n_embd")),
+            size("feed_forward_length", "n_inner", config -> 4L * config.size("n_embd")),
             size("attention.head_count", "n_head"),
             number("attention.layer_norm_epsilon", "layer_norm_epsilon", 1e-5),
             fileType(),

@@ -74,6 +74,19 @@ public final class FileGroup implements AutoCloseable {
   private final Deque<Path> madeFolders = new ArrayDeque<>();
   private final List<Path> removed = new ArrayList<>();
 
+  /**
+   * Starts a group in the folder of a file.
+   *
+   * @throws IllegalArgumentException if the path has no folder, such as a root
+   */
+  public static FileGroup beside(Path file) {
+    Path folder = file.toAbsolutePath().getParent();
+    if (folder == null) {
+      throw new IllegalArgumentException(file + " is no name of a file");
+    }
+    return new FileGroup(folder);
+  }
+
   /** A group of no files yet. */
   public FileGroup(Path folder) {
     this(folder, Disk.REAL);

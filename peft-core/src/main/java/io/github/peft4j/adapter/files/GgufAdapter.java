@@ -56,7 +56,7 @@ public final class GgufAdapter {
             "adapter '" + adapter.name() + "'");
     Path whole = file.toAbsolutePath();
     String name = whole.getFileName().toString();
-    try (FileGroup files = new FileGroup(whole.getParent())) {
+    try (FileGroup files = FileGroup.beside(whole)) {
       files.write(name, lora.content(name, tensors));
       files.commit();
     }

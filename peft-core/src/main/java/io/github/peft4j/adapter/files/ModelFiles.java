@@ -170,7 +170,7 @@ public final class ModelFiles {
     sayWhatBecomesPlain(model, file);
     List<PartsOfTensor> open = new ArrayList<>();
     addAll(writer, model, merger, open, parameter -> true);
-    try (FileGroup files = new FileGroup(whole.getParent())) {
+    try (FileGroup files = FileGroup.beside(whole)) {
       writer.writeTo(files);
       files.commit();
     } finally {

@@ -72,7 +72,6 @@ class ForeignFoldersTest {
   @ParameterizedTest
   @CsvSource({
     "adapter_config.json, it is an adapter, loadAdapter",
-    "llama-2-7b.Q4_K_M.gguf, GGUF, safetensors",
     "pytorch_model-00001-of-00002.bin, shards without pytorch_model.bin.index.json, fetch",
     "consolidated.00.pth, authors' own format, safetensors",
     "tf_model.h5, TensorFlow, safe_serialization=True",
@@ -96,8 +95,8 @@ class ForeignFoldersTest {
 
   @Test
   void whatIsNoFolder() throws IOException {
-    Path file = Files.writeString(temporary.resolve("model.gguf"), "GGUF");
-    assertNoModel(file, "is not a folder");
+    assertNoModel(Files.writeString(temporary.resolve("model.txt"), "text"), "is not a folder");
+    assertNoModel(Files.writeString(temporary.resolve("model.gguf"), "GGUF"), "has 4 bytes");
     assertNoModel(temporary.resolve("nowhere"), "does not exist");
     assertNoAdapter(temporary.resolve("nowhere"), "does not exist");
   }
