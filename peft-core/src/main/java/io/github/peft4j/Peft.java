@@ -5,6 +5,7 @@ import ai.djl.engine.Engine;
 import io.github.peft4j.adapter.BaseModelOrigin;
 import io.github.peft4j.data.tokenizer.Tokenizer;
 import io.github.peft4j.embed.EmbeddingSettings;
+import io.github.peft4j.gguf.GgufModel;
 import io.github.peft4j.hub.HubException;
 import io.github.peft4j.hub.HubModel;
 import io.github.peft4j.io.TensorHash;
@@ -19,6 +20,7 @@ import io.github.peft4j.transformer.checkpoint.Models;
 import io.github.peft4j.transformer.config.ModelConfig;
 import io.github.peft4j.transformer.config.Task;
 import java.nio.file.Path;
+import java.util.Optional;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -95,6 +97,12 @@ public final class Peft {
 
   private static Loader from(FolderOrHub source) {
     Path folder = source.folder();
+    Optional<Path> gguf = GgufModel.find(folder);
+    if (gguf.isPresent()) {
+      GgufModel model = GgufModel.read(gguf.get());
+      return new Loader(model.config(), model::tensors, model::tokenizer, source.name(), gguf.get())
+          .blocks(model::blocks);
+    }
     ModelConfig config = ModelConfig.read(folder);
     return new Loader(
         config,
@@ -134,6 +142,8 @@ public final class Peft {
     private @Nullable Precision precision;
     private long seed = 42;
     private @Nullable Quantization quantization;
+    private @Nullable Supplier<? extends TensorSource> blocks;
+    private boolean inBlocks;
     private @Nullable EmbeddingSettings embeddings;
 
     private Loader(
@@ -187,6 +197,33 @@ public final class Peft {
       return this;
     }
 
+    private Loader blocks(Supplier<? extends TensorSource> blocks) {
+      this.blocks = blocks;
+      return this;
+    }
+
+    /**
+     * Keeps the matrices of a GGUF file in their blocks: a model of Q4_K takes 4.5 bits for a
+     * number, and not the 16 or 32 of its {@link #precision}. Each product makes the numbers anew,
+     * which takes time. What a method or a merge changes becomes plain numbers.
+     *
+     * @throws IllegalArgumentException if the model is in no GGUF file
+     */
+    public Loader keepBlocks() {
+      if (blocks == null) {
+        throw new IllegalArgumentException(
+            "keepBlocks(): %s is no GGUF file; its weights have no blocks. quantize(…) makes some"
+                .formatted(origin));
+      }
+      this.inBlocks = true;
+      return this;
+    }
+
+    private TensorSource open() {
+      Supplier<? extends TensorSource> chosen = inBlocks ? blocks : null;
+      return (chosen == null ? tensors : chosen).get();
+    }
+
     /** The seed of a new head and of new adapters; by default 42. */
     public Loader seed(long seed) {
       this.seed = seed;
@@ -221,7 +258,7 @@ public final class Peft {
         quantization.require(where, in);
       }
       TransformerModel model;
-      try (TensorSource source = tensors.get()) {
+      try (TensorSource source = open()) {
         model =
             OutOfDeviceMemoryException.guard(
                 () -> "loading %s in %s on %s".formatted(origin, in, where),
@@ -249,8 +286,8 @@ public final class Peft {
       }
       if (wanted.isGpu() && wanted.getDeviceId() >= gpus) {
         throw new IllegalArgumentException(
-            ("device(%s): PyTorch finds %d CUDA GPUs here, and counts them from 0; without its natives"
-                    + " for CUDA it finds none, see docs/installation.md")
+            ("device(%s): PyTorch finds %d CUDA GPUs here, and counts them from 0; without its"
+                 + " natives for CUDA it finds none, see docs/installation.md")
                 .formatted(wanted, gpus));
       }
       return wanted;
@@ -273,8 +310,8 @@ public final class Peft {
       int more = words.vocabularySize() - known;
       if (more > 0) {
         LOG.warn(
-            "{}: the tokenizer has {} added tokens beyond the model's {} (vocab_size): texts that have"
-                + " one of them are refused. resizeTokens({}) gives them rows to train",
+            "{}: the tokenizer has {} added tokens beyond the model's {} (vocab_size): texts that"
+                + " have one of them are refused. resizeTokens({}) gives them rows to train",
             origin,
             more,
             known,

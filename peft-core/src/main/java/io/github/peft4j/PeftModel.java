@@ -12,20 +12,26 @@ import io.github.peft4j.adapter.adapterhub.AdapterHubFolder;
 import io.github.peft4j.adapter.combine.Combination;
 import io.github.peft4j.adapter.combine.Combiner;
 import io.github.peft4j.adapter.files.CompanionFiles;
+import io.github.peft4j.adapter.files.GgufAdapter;
 import io.github.peft4j.adapter.files.ModelFiles;
 import io.github.peft4j.adapter.files.PeftFolder;
+import io.github.peft4j.chat.ChatTemplate;
 import io.github.peft4j.composition.Composition;
 import io.github.peft4j.config.PeftConfig;
 import io.github.peft4j.config.UnsupportedMethodException;
 import io.github.peft4j.data.tokenizer.Tokenizer;
 import io.github.peft4j.embed.EmbeddingSettings;
 import io.github.peft4j.export.onnx.OnnxModel;
+import io.github.peft4j.gguf.tokenizer.GgufVocabulary;
 import io.github.peft4j.hub.HubException;
 import io.github.peft4j.hub.HubModel;
 import io.github.peft4j.io.FileGroup;
+import io.github.peft4j.io.gguf.GgufMetadata;
+import io.github.peft4j.io.gguf.GgufType;
 import io.github.peft4j.io.safetensors.ShardedWriter;
 import io.github.peft4j.transformer.ModelCall;
 import io.github.peft4j.transformer.TransformerModel;
+import io.github.peft4j.transformer.config.ModelConfig;
 import io.github.peft4j.transformer.pass.ModelInput;
 import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.site.ParameterSite;
@@ -574,6 +580,25 @@ public final class PeftModel extends LoadedModel {
     return this;
   }
 
+  /**
+   * Saves a LoRA adapter as a GGUF file, which llama.cpp and Ollama put on a GGUF file of the base
+   * model, as llama.cpp's convert_lora_to_gguf.py does. The matrices have 32 bits.
+   *
+   * @param name of the adapter
+   * @param file such as {@code adapter.gguf}
+   * @throws UnsupportedMethodException if the adapter is no LoRA, or has something that such a file
+   *     cannot express, such as DoRA, biases or modules to save; the message names it
+   * @throws io.github.peft4j.transformer.config.UnsupportedModelException if GGUF has no such model
+   * @throws java.io.UncheckedIOException if the file cannot be written
+   */
+  public PeftModel saveAdapterGguf(String name, Path file) {
+    Adapter adapter = adapter(name);
+    try (ModelCall reading = adapters.reading(List.of(adapter))) {
+      GgufAdapter.write(adapter, base, file);
+    }
+    return this;
+  }
+
   /** The provenance of an adapter, as {@link #save(String, Path)} would write it now. */
   public Provenance provenance(String name) {
     return provenance(adapter(name));
@@ -636,6 +661,43 @@ public final class PeftModel extends LoadedModel {
     CompanionFiles companions = companions();
     adapters.whileReading(merger -> ModelFiles.writeSparse(base, merger, companions, path));
     return this;
+  }
+
+  /**
+   * Saves the model with the active adapters merged into its weights as one GGUF file for llama.cpp
+   * and Ollama, with tokenizer and chat template, as llama.cpp's convert_hf_to_gguf.py does. It is
+   * for language models of the families that the page on GGUF lists. Norms, biases and positions
+   * have 32 bits whatever the type is. With {@link GgufType#Q4_0}, the tables of tokens have {@link
+   * GgufType#Q8_0}.
+   *
+   * <p>The model does not change: weights are merged one by one while they are written. If writing
+   * fails, a former file stays as it was.
+   *
+   * @param file such as {@code model.gguf}
+   * @param type of the weights: F32, F16, BF16, Q8_0 or Q4_0
+   * @throws io.github.peft4j.transformer.config.UnsupportedModelException if GGUF has no such model
+   * @throws IllegalArgumentException if the type is another one, or a file cannot say what a field
+   *     of config.json says; the message names the field
+   * @throws IllegalStateException if a layer of an active adapter cannot be merged
+   * @throws java.io.UncheckedIOException if the file cannot be written
+   */
+  public PeftModel saveGguf(Path file, GgufType type) {
+    origin.beforeWriting(file);
+    adapters.whileReading(
+        merger ->
+            ModelFiles.writeGguf(base, merger, this::writeTokenizer, origin.name(), file, type));
+    return this;
+  }
+
+  private void writeTokenizer(ModelConfig config, GgufMetadata.Builder metadata) {
+    if (words == null) {
+      metadata.string("tokenizer.ggml.model", "none");
+      return;
+    }
+    Map<String, String> templates = new LinkedHashMap<>();
+    ChatTemplate.find(words)
+        .ifPresent(found -> found.names().forEach(each -> templates.put(each, found.text(each))));
+    GgufVocabulary.write(words, config, templates, metadata);
   }
 
   /**

@@ -77,21 +77,27 @@ public final class ChatTemplate {
    * @throws TemplateException if it is not Jinja, or has something that peft4j does not know
    */
   public static Optional<ChatTemplate> find(Path folder, Map<String, String> specialTokens) {
-    TemplateFiles files = TemplateFiles.read(folder);
+    return of(TemplateFiles.read(folder), specialTokens);
+  }
+
+  private static Optional<ChatTemplate> of(TemplateFiles files, Map<String, String> specialTokens) {
     return files.texts().isEmpty()
         ? Optional.empty()
         : Optional.of(new ChatTemplate(files.texts(), files.sources(), specialTokens));
   }
 
   /**
-   * The template beside a tokenizer's files, with the tokenizer's special tokens.
+   * The template beside a tokenizer's files, or in the GGUF file that the tokenizer comes from,
+   * with the tokenizer's special tokens.
    *
    * @param tokenizer the model's tokenizer
    * @return the template, or nothing if there is none
    * @throws TemplateException if it is not Jinja, or has something that peft4j does not know
    */
   public static Optional<ChatTemplate> find(Tokenizer tokenizer) {
-    return tokenizer.folder().flatMap(folder -> find(folder, tokenizer.specialTokens()));
+    TemplateFiles files =
+        tokenizer.folder().map(TemplateFiles::read).orElseGet(() -> TemplateFiles.of(tokenizer));
+    return of(files, tokenizer.specialTokens());
   }
 
   /**

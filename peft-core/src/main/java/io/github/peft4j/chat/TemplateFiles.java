@@ -4,6 +4,7 @@ import com.google.gson.JsonArray;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonPrimitive;
+import io.github.peft4j.data.tokenizer.Tokenizer;
 import io.github.peft4j.io.JsonFile;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -42,6 +43,13 @@ record TemplateFiles(Map<String, String> texts, Map<String, String> sources) {
     return files;
   }
 
+  /** The templates of a tokenizer that is in no folder. */
+  static TemplateFiles of(Tokenizer tokenizer) {
+    TemplateFiles files = new TemplateFiles(new TreeMap<>(), new TreeMap<>());
+    files.addField(tokenizer.config().get(FIELD), tokenizer.source());
+    return files;
+  }
+
   private static List<Path> named(Path folder) {
     if (!Files.isDirectory(folder)) {
       return List.of();
@@ -69,7 +77,7 @@ record TemplateFiles(Map<String, String> texts, Map<String, String> sources) {
     sources.put(name, source);
   }
 
-  private void addField(@Nullable JsonElement field, Path file) {
+  private void addField(@Nullable JsonElement field, Object file) {
     if (field == null || field.isJsonNull()) {
       return;
     }
@@ -82,7 +90,7 @@ record TemplateFiles(Map<String, String> texts, Map<String, String> sources) {
     }
   }
 
-  private void addNamed(JsonElement entry, Path file) {
+  private void addNamed(JsonElement entry, Object file) {
     if (entry instanceof JsonObject object
         && object.get("name") instanceof JsonPrimitive name
         && object.get("template") instanceof JsonPrimitive template) {
@@ -93,7 +101,7 @@ record TemplateFiles(Map<String, String> texts, Map<String, String> sources) {
     }
   }
 
-  private static TemplateException error(Path file, JsonElement found) {
+  private static TemplateException error(Object file, JsonElement found) {
     return new TemplateException(
         "%s: field '%s' has %s; expected a text, or a list of objects with name and template"
             .formatted(file, FIELD, found));

@@ -49,8 +49,8 @@ public final class ForeignFiles {
               "it has shards without model.safetensors.index.json: fetch that file too"),
           new Sign(
               ".*\\.gguf",
-              "it has a GGUF file, llama.cpp's format: take the model that it was made of, in"
-                  + " Hugging Face's format with safetensors"),
+              "it has a GGUF file, llama.cpp's format: pass the path of that file on this machine,"
+                  + " or take the model that it was made of"),
           new Sign(
               "weights\\.npz|.*\\.mlx",
               "it has weights in MLX's format: take the model that they"

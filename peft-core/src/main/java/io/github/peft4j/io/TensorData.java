@@ -13,6 +13,16 @@ public interface TensorData {
   void read(Consumer<ByteBuffer> sink);
 
   /**
+   * The elements, rounded to single precision.
+   *
+   * @param info what the bytes are
+   * @throws IllegalArgumentException if they are integers, or more than an array can hold
+   */
+  default float[] floats(TensorInfo info) {
+    return Elements.floats(info, this::read);
+  }
+
+  /**
    * Writes the bytes into a channel that writes every buffer to its end.
    *
    * @param tensor what it is called in the message

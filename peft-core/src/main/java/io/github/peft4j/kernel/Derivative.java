@@ -2,8 +2,10 @@ package io.github.peft4j.kernel;
 
 import java.util.Arrays;
 import java.util.List;
+import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
@@ -46,8 +48,9 @@ record Derivative(
    *
    * @param first instead of the kernel: the same results, with a tensor of no memory for the first
    * @param rest the first result
+   * @param reads the inputs that are read before that, by the derivative too
    */
-  record Late(Kernel first, Again rest) {}
+  record Late(Again first, Again rest, Set<Integer> reads) {}
 
   private static final String GRADIENT = "g";
   private static final String SUM = "sum_";
@@ -114,7 +117,13 @@ record Derivative(
       throw new IllegalArgumentException(
           "a derivative reads the result, so it is always computed:\n" + rest.source());
     }
-    Late later = new Late(first, new Again(arguments(rest, inputs), rest));
+    Again before = new Again(arguments(first, inputs), first);
+    Set<Integer> reads =
+        Stream.concat(before.arguments.stream(), arguments.stream())
+            .filter(argument -> argument.role == Role.INPUT || argument.role == Role.INTO)
+            .map(Argument::index)
+            .collect(Collectors.toSet());
+    Late later = new Late(before, new Again(arguments(rest, inputs), rest), reads);
     return new Derivative(of, returned, arguments, kernel, training, again, later);
   }
 
@@ -157,7 +166,7 @@ record Derivative(
     return (kernel != null && kernel.mentions(text))
         || (training != null && training.mentions(text))
         || (again != null && again.kernel.mentions(text))
-        || (late != null && (late.first.mentions(text) || late.rest.kernel.mentions(text)));
+        || (late != null && (late.first.kernel.mentions(text) || late.rest.kernel.mentions(text)));
   }
 
   Derivative with(String constant, Object value) {
@@ -170,7 +179,8 @@ record Derivative(
         again == null ? null : again.with(constant, value),
         late == null
             ? null
-            : new Late(late.first.withIfPresent(constant, value), late.rest.with(constant, value)));
+            : new Late(
+                late.first.with(constant, value), late.rest.with(constant, value), late.reads));
   }
 
   private static @Nullable Kernel bound(@Nullable Kernel kernel, String constant, Object value) {

@@ -225,9 +225,9 @@ public final class Kernel {
    * <p>Call it after {@link #derivative}, none of which reads the result. Without a derivative it
    * has no effect.
    *
-   * @param first TorchScript, {@link #UNREAD} included, of this kernel's parameters: what the
-   *     derivative's {@code training} returns, with an {@code unread(…)} in the place of the result.
-   *     Of a parameter that the derivative does not read, it may read the shape alone
+   * @param first TorchScript, {@link #UNREAD} included, of those parameters of this kernel that it
+   *     needs: it returns what the derivative's {@code training} returns, with an {@code unread(…)}
+   *     in the place of the result
    * @param rest TorchScript of the result; its parameters are those of this kernel, or {@code
    *     kept0} and so on
    * @return the new kernel
@@ -239,8 +239,8 @@ public final class Kernel {
   /** As {@link #late(String, String)}, of kernels. */
   public Kernel late(Kernel first, Kernel rest) {
     List<String> names = Derivative.parameters(source);
-    return new Kernel(
-        source, derivatives.stream().map(d -> d.late(names, first, rest)).toList(), cuda, calls);
+    List<Derivative> later = derivatives.stream().map(d -> d.late(names, first, rest)).toList();
+    return new Kernel(source, later, cuda, calls);
   }
 
   /**

@@ -12,6 +12,7 @@ import io.github.peft4j.kernel.Value.Gradient;
 import java.util.ArrayList;
 import java.util.IdentityHashMap;
 import java.util.List;
+import java.util.Set;
 import java.util.function.Function;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -209,9 +210,10 @@ final class Operations {
   private NDList derived(
       Kernel kernel, Derivative derivative, NDList given, List<@Nullable Value> inputs) {
     Late later = ending ? derivative.late() : null;
-    NDList arguments = later == null ? read(given) : readBy(derivative, given);
-    Kernel forward = later == null ? derivative.forward(kernel) : later.first();
-    NDList results = Autograd.without(() -> forward.run(arguments));
+    NDList arguments = later == null ? read(given) : read(given, later.reads());
+    Kernel forward = later == null ? derivative.forward(kernel) : later.first().kernel();
+    NDList inForward = later == null ? arguments : chosen(arguments, later.first().arguments());
+    NDList results = Autograd.without(() -> forward.run(inForward));
     NDArray output = results.get(0);
     output.setRequiresGradient(true); // so that a tensor computed from it otherwise is found out
     Value own = new Value(null);
@@ -319,30 +321,28 @@ final class Operations {
   }
 
   /** The arguments of a kernel, for which late results are computed now. */
-  /** The arguments, those that the derivative reads with the results that come late. */
-  private NDList readBy(Derivative derivative, NDList arguments) {
-    NDList read = new NDList(arguments);
-    for (Argument argument : derivative.arguments()) {
-      if (argument.role() == Role.INPUT) {
-        LateResult result = late.get(arguments.get(argument.index()));
-        if (result != null) {
-          read.set(argument.index(), result.array());
-        }
-      }
-    }
+  private NDList read(NDList arguments) {
+    NDList read = new NDList();
+    arguments.forEach(argument -> read.add(read(argument)));
     return read;
   }
 
-  private NDList read(NDList arguments) {
-    if (late.isEmpty()) {
-      return arguments;
-    }
-    NDList read = new NDList();
-    for (NDArray argument : arguments) {
-      LateResult result = late.get(argument);
-      read.add(result == null ? argument : result.array());
-    }
+  /** The same of some arguments only, by index. */
+  private NDList read(NDList arguments, Set<Integer> indices) {
+    NDList read = new NDList(arguments);
+    indices.forEach(index -> read.set(index, read(arguments.get(index))));
     return read;
+  }
+
+  private NDArray read(NDArray argument) {
+    LateResult result = late.get(argument);
+    return result == null ? argument : result.array();
+  }
+
+  private static NDList chosen(NDList arguments, List<Argument> by) {
+    NDList chosen = new NDList();
+    by.forEach(argument -> chosen.add(arguments.get(argument.index())));
+    return chosen;
   }
 
   /** A result that is computed when a kernel reads it. It is there until the segment has run. */

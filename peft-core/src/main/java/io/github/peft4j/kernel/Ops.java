@@ -18,7 +18,7 @@ public final class Ops {
           .late(
               Kernel.UNREAD
                   + """
-                  def add(x: Tensor, y: Tensor) -> Tensor:
+                  def add(x: Tensor) -> Tensor:
                       return unread(x, torch.size(x, -1))
                   """,
               """

@@ -2,7 +2,6 @@ package io.github.peft4j.quantization;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
-import ai.djl.ndarray.types.Shape;
 import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.MatrixProduct;
@@ -67,6 +66,13 @@ public final class DenseProduct {
               y = torch.addmm(bias.to(x.dtype), torch.reshape(x, [-1, torch.size(x, -1)]), turned)
               return torch.reshape(y, torch.add(torch.slice(torch.size(x), 0, -1), [torch.size(turned, 1)]))
           """);
+  private static final Kernel UNREAD =
+      Kernel.of(
+          Kernel.UNREAD
+              + """
+              def map(x: Tensor) -> Tensor:
+                  return unread(x, {out})
+              """);
   private static final Kernel BIAS =
       Kernel.of(
           """
@@ -82,11 +88,11 @@ public final class DenseProduct {
   /**
    * Creates the products of a matrix.
    *
-   * @param rows the shape (out, in)
-   * @param dense makes the matrix of the parts
+   * @param dense makes the matrix (out, in) of the parts
+   * @param out the number of rows of the matrix
    * @param parts what is stored; the caller closes them, later than the last backward pass
    */
-  public DenseProduct(Shape rows, Kernel dense, NDArray... parts) {
+  public DenseProduct(Kernel dense, long out, NDArray... parts) {
     this.dense = dense;
     this.parts = parts.clone();
     String stored =
@@ -97,30 +103,25 @@ public final class DenseProduct {
     Kernel backBias = Kernel.of("def back(g, sum_x, bias, " + stored + ")").by(this::backBias);
     Kernel biasAlone =
         Kernel.of("def back(g, bias)").by(given -> new NDList(sum(given.get(0), given.get(1))));
-    Kernel plain =
+    Kernel unread = UNREAD.with("out", out);
+    Kernel alone =
         Kernel.of("def map(x, " + stored + ")")
+            .by(given -> new NDList(product(given.get(0), null)));
+    this.map =
+        Kernel.of("def map(x, " + stored + ")")
+            .derivative("x", null, back)
+            .late(unread, alone)
             .by(given -> new NDList(product(given.get(0), null)));
     Kernel withBias =
         Kernel.of("def map(x, bias, " + stored + ")")
             .by(given -> new NDList(product(given.get(0), given.get(1))));
-    this.map =
-        Kernel.of(plain.source())
-            .derivative("x", null, back)
-            .late(unread(plain, rows), plain)
-            .by(given -> new NDList(product(given.get(0), null)));
     this.mapBias =
-        Kernel.of(withBias.source())
+        Kernel.of("def map(x, bias, " + stored + ")")
             .derivative("x", null, back)
             .derivative("bias", null, biasAlone)
             .derivative("x, bias", null, backBias)
-            .late(unread(withBias, rows), withBias)
+            .late(unread, withBias)
             .by(given -> new NDList(product(given.get(0), given.get(1))));
-  }
-
-  /** When nobody reads the product: neither it nor the dense matrix is made. */
-  private static Kernel unread(Kernel like, Shape rows) {
-    String typed = like.source().replace(",", ": Tensor,").replace(")", ": Tensor) -> Tensor:\n");
-    return Kernel.of(Kernel.UNREAD + typed + "    return unread(x, " + rows.get(0) + ")\n");
   }
 
   /**

@@ -73,6 +73,6 @@ class GgufParityTest {
     Tally tally = new Tally();
     GgufParity.check(folder, tally);
     assertThat(tally.failures())
-        .containsExactly("gguf: there is no " + folder + "/gguf.safetensors");
+        .containsExactly("gguf: there is no " + folder.resolve("gguf.safetensors"));
   }
 }

@@ -32,7 +32,8 @@ public final class Chat {
           "Chat",
           "teaches an instruct model the conversations of a file, with LoRA",
           """
-          --model DIR|NAME    a decoder with a chat template: a folder, or org/name on the hub
+          --model WHERE       a decoder with a chat template: a folder, a .gguf file, or org/name
+                              on the hub
           --data FILE         conversations: messages, ShareGPT, Alpaca or prompts with completions
           [--train-on PARTS]  what counts in the loss: assistant (by default), last or all
           [--held-out N]      conversations to measure with, a tenth by default
@@ -45,6 +46,7 @@ public final class Chat {
           [--ask TEXT]        a question to answer after the training
           [--seed N]          42 by default
           [--out DIR]         for adapter, chart and report, target/chat by default
+          [--gguf FILE]       also writes the adapter as a GGUF file, for llama.cpp and Ollama
           """);
 
   private static final Map<String, TrainOn> PARTS =
@@ -84,6 +86,9 @@ public final class Chat {
       System.out.println(report);
       Path out = Path.of(arguments.text("out", "target/chat"));
       model.save(out.toString());
+      if (arguments.has("gguf")) {
+        model.saveAdapterGguf(PeftModel.DEFAULT, Path.of(arguments.text("gguf")));
+      }
       report.chart(out.resolve("training.png").toString());
       report.html(out.resolve("report.html").toString(), Samples.of(model, data.heldOut(), 5));
       if (arguments.has("ask")) {

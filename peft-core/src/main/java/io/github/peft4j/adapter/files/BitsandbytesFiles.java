@@ -25,7 +25,6 @@ import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Locale;
-import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
@@ -187,7 +186,7 @@ final class BitsandbytesFiles {
         .sites()
         .filter(LinearSite.class::isInstance)
         .map(LinearSite.class::cast)
-        .filter(site -> !Objects.requireNonNull(site.weight()).isQuantized())
+        .filter(site -> !site.weight().isQuantized())
         .map(LinearSite::name)
         .toList();
   }

@@ -5,10 +5,13 @@ import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonPrimitive;
 import io.github.peft4j.adapter.Merger;
+import io.github.peft4j.gguf.GgufWeights;
 import io.github.peft4j.io.FileGroup;
 import io.github.peft4j.io.JsonFile;
 import io.github.peft4j.io.TensorInfo;
 import io.github.peft4j.io.TensorSource;
+import io.github.peft4j.io.gguf.GgufMetadata;
+import io.github.peft4j.io.gguf.GgufType;
 import io.github.peft4j.io.safetensors.ShardedWriter;
 import io.github.peft4j.io.safetensors.SparseWriter;
 import io.github.peft4j.io.safetensors.WeightsWriter;
@@ -16,7 +19,9 @@ import io.github.peft4j.io.weights.ModelWeights;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.TensorBytes;
 import io.github.peft4j.transformer.TransformerModel;
+import io.github.peft4j.transformer.config.ModelConfig;
 import io.github.peft4j.transformer.config.Task;
+import io.github.peft4j.transformer.config.UnsupportedModelException;
 import io.github.peft4j.tuner.site.ParameterSite;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -27,6 +32,8 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.BiConsumer;
+import java.util.function.Predicate;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -104,14 +111,7 @@ public final class ModelFiles {
       sayWhatBecomesPlain(model, folder);
     }
     List<PartsOfTensor> open = new ArrayList<>();
-    Stream.concat(model.parameters(), model.untied(merger::changes))
-        .filter(parameter -> quantized == null || !quantized.add(writer, parameter))
-        .forEach(parameter -> add(writer, parameter, model.precision(), merger, open));
-    if (model.untied(merger::changes).findAny().isPresent()) {
-      model
-          .secondNames()
-          .forEach((name, parameter) -> add(writer, name, parameter, model.precision(), merger));
-    }
+    addAll(writer, model, merger, open, p -> quantized == null || !quantized.add(writer, p));
     Path origin = model.others().isEmpty() ? null : companions.folder();
     try (TensorSource others = origin == null ? null : ModelWeights.open(origin);
         FileGroup files = new FileGroup(folder)) {
@@ -132,13 +132,81 @@ public final class ModelFiles {
     }
   }
 
-  private static void sayWhatBecomesPlain(TransformerModel model, Path folder) {
+  /**
+   * Writes a language model into one GGUF file, with what llama.cpp takes of its config.
+   *
+   * @param tokenizer adds the keys of the tokenizer for a config
+   * @param name of the model, for people
+   * @throws UnsupportedModelException if GGUF has no such model
+   */
+  public static void writeGguf(
+      TransformerModel model,
+      Merger merger,
+      BiConsumer<ModelConfig, GgufMetadata.Builder> tokenizer,
+      String name,
+      Path file,
+      GgufType type) {
+    Path whole = file.toAbsolutePath();
+    Task.Type task = model.task().type();
+    if (task != Task.Type.CAUSAL_LM || !model.others().isEmpty()) {
+      throw new UnsupportedModelException(
+          new IllegalArgumentException(
+              "%s cannot be a GGUF file: %s; expected a model of texts for CAUSAL_LM"
+                  .formatted(
+                      model.config().source(),
+                      task == Task.Type.CAUSAL_LM
+                          ? "it is a part of a model with " + model.others()
+                          : "it is for " + task)));
+    }
+    ModelConfig config = ModelConfig.of(config(model, merger), model.config().source());
+    GgufWeights writer =
+        new GgufWeights(
+            whole.getFileName().toString(),
+            config,
+            model.config().generation(),
+            name,
+            type,
+            metadata -> tokenizer.accept(config, metadata));
+    sayWhatBecomesPlain(model, file);
+    List<PartsOfTensor> open = new ArrayList<>();
+    addAll(writer, model, merger, open, parameter -> true);
+    try (FileGroup files = new FileGroup(whole.getParent())) {
+      writer.writeTo(files);
+      files.commit();
+    } finally {
+      open.forEach(PartsOfTensor::close);
+    }
+  }
+
+  /**
+   * Adds the tensors of a model under their names.
+   *
+   * @param open gets what has to be closed after the tensors are written
+   * @param plain which of them are written as plain numbers
+   */
+  private static void addAll(
+      WeightsWriter writer,
+      TransformerModel model,
+      Merger merger,
+      List<PartsOfTensor> open,
+      Predicate<ParameterSite> plain) {
+    Stream.concat(model.parameters(), model.untied(merger::changes))
+        .filter(plain)
+        .forEach(parameter -> add(writer, parameter, model.precision(), merger, open));
+    if (model.untied(merger::changes).findAny().isPresent()) {
+      model
+          .secondNames()
+          .forEach((name, parameter) -> add(writer, name, parameter, model.precision(), merger));
+    }
+  }
+
+  private static void sayWhatBecomesPlain(TransformerModel model, Path target) {
     long rounded = model.parameters().filter(ParameterSite::isQuantized).count();
     if (rounded > 0) {
       LOG.warn(
           "{}: {} weights are kept in fewer bits, and are saved as plain numbers, as they were"
               + " rounded",
-          folder,
+          target,
           rounded);
     }
   }

@@ -342,7 +342,7 @@ public final class PeftFolder implements AdapterFormat {
   }
 
   /** The tensors of one of the two files, by name. */
-  private static Map<String, Trainable> tensors(AdapterPart part, boolean beside) {
+  static Map<String, Trainable> tensors(AdapterPart part, boolean beside) {
     Map<String, Trainable> tensors = new LinkedHashMap<>();
     part.tensors()
         .forEach(

@@ -11,7 +11,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Base64;
-import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -283,37 +282,16 @@ record SentencePieceFile(List<Piece> pieces, byte[] charsmap, Map<String, Long> 
     return parts.stream().flatMap(part -> part).toList();
   }
 
-  /** Every way to make a piece of two pieces is a merge; earlier pieces are merged first. */
+  /** Earlier pieces are merged first. */
   private void bpe(JsonObject model) {
     Map<String, Integer> ids = new LinkedHashMap<>();
     for (int id = 0; id < pieces.size(); id++) {
       ids.put(pieces.get(id).text(), id);
     }
-    record Merge(String left, String right, int id) {}
-    List<Merge> merges = new ArrayList<>();
-    ids.forEach(
-        (piece, id) -> {
-          List<Merge> ways = new ArrayList<>();
-          for (int at = 1; at < piece.length(); at++) {
-            String left = piece.substring(0, at);
-            String right = piece.substring(at);
-            if (ids.containsKey(left) && ids.containsKey(right)) {
-              ways.add(new Merge(left, right, id));
-            }
-          }
-          ways.sort(
-              Comparator.<Merge>comparingInt(way -> ids.get(way.left()))
-                  .thenComparing(way -> ids.get(way.right())));
-          merges.addAll(ways);
-        });
-    merges.sort(
-        Comparator.comparingInt(Merge::id)
-            .thenComparing(merge -> codePoints(merge.left()))
-            .thenComparing(merge -> codePoints(merge.right())));
     JsonObject vocabulary = new JsonObject();
     ids.forEach(vocabulary::addProperty);
     JsonArray list = new JsonArray();
-    for (Merge merge : merges) {
+    for (Merges.Merge merge : Merges.of(List.copyOf(ids.keySet()))) {
       JsonArray pair = new JsonArray();
       pair.add(merge.left());
       pair.add(merge.right());
@@ -321,9 +299,5 @@ record SentencePieceFile(List<Piece> pieces, byte[] charsmap, Map<String, Long> 
     }
     model.add("vocab", vocabulary);
     model.add("merges", list);
-  }
-
-  private static int codePoints(String text) {
-    return text.codePointCount(0, text.length());
   }
 }

@@ -1,5 +1,6 @@
 package io.github.peft4j.data.tokenizer;
 
+import com.google.gson.JsonObject;
 import io.github.peft4j.advice.Remedy;
 import io.github.peft4j.data.DataException;
 import io.github.peft4j.data.Quote;
@@ -89,6 +90,10 @@ public final class Tokenizer implements AutoCloseable {
   private boolean closed;
   private volatile int known = Integer.MAX_VALUE;
 
+  private Tokenizer(TokenizerJson json, TokenizerSettings settings, Origin origin, String source) {
+    this(json, settings, origin, source, null, null, false);
+  }
+
   private Tokenizer(
       TokenizerJson json,
       TokenizerSettings settings,
@@ -96,7 +101,25 @@ public final class Tokenizer implements AutoCloseable {
       @Nullable Path folder,
       @Nullable Path file,
       boolean marian) {
-    this.source = String.valueOf(file != null ? file : folder != null ? folder : TOKENIZER);
+    this(
+        json,
+        settings,
+        origin,
+        String.valueOf(file != null ? file : folder != null ? folder : TOKENIZER),
+        folder,
+        file,
+        marian);
+  }
+
+  private Tokenizer(
+      TokenizerJson json,
+      TokenizerSettings settings,
+      Origin origin,
+      String source,
+      @Nullable Path folder,
+      @Nullable Path file,
+      boolean marian) {
+    this.source = source;
     AssembledTokenizer assembled = AssembledTokenizer.of(json, settings, origin, source);
     this.settings = settings;
     this.origin = origin;
@@ -205,21 +228,49 @@ public final class Tokenizer implements AutoCloseable {
           TokenizerJson.read(json, TOKENIZER),
           TokenizerSettings.read(null),
           Origin.TOKENIZER_JSON,
-          null,
-          null,
-          false);
+          TOKENIZER);
     } catch (IOException e) {
       throw new UncheckedIOException("cannot read tokenizer.json: " + e, e);
     }
   }
 
   /**
+   * Builds a tokenizer that is in no folder, such as one out of a GGUF file.
+   *
+   * @param tokenizerJson the content of a tokenizer.json
+   * @param config the content of a tokenizer_config.json; may be empty
+   * @param source where they come from, for errors
+   * @return the tokenizer
+   */
+  public static Tokenizer of(byte[] tokenizerJson, JsonObject config, String source) {
+    return new Tokenizer(
+        TokenizerJson.read(tokenizerJson, source),
+        TokenizerSettings.of(config),
+        Origin.TOKENIZER_JSON,
+        source);
+  }
+
+  /**
    * The folder that it was loaded from.
    *
-   * @return the folder, or nothing if it came from a stream
+   * @return the folder, or nothing if it came from a stream or a GGUF file
    */
   public Optional<Path> folder() {
     return Optional.ofNullable(folder);
+  }
+
+  /** Where it comes from: a file, a folder or another name, for errors. */
+  public String source() {
+    return source;
+  }
+
+  /**
+   * The content of the tokenizer_config.json that it was loaded with.
+   *
+   * @return a copy; empty if there is none
+   */
+  public JsonObject config() {
+    return settings.file();
   }
 
   /**

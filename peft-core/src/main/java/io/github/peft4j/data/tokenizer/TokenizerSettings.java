@@ -28,14 +28,16 @@ final class TokenizerSettings {
   private static final String EXTRA = "extra_special_tokens";
 
   private final @Nullable Path folder;
+  private final JsonObject given;
   private final JsonObject file;
   private final JsonObject fields;
   private final JsonObject model;
   private final Map<Long, AddedToken> decoder = new TreeMap<>();
   private final boolean hasDecoder;
 
-  private TokenizerSettings(@Nullable Path folder) {
+  private TokenizerSettings(@Nullable Path folder, JsonObject given) {
     this.folder = folder;
+    this.given = given;
     this.file = beside(CONFIG);
     this.fields = file.deepCopy();
     this.model = beside("config.json");
@@ -58,6 +60,7 @@ final class TokenizerSettings {
 
   private TokenizerSettings(TokenizerSettings other, String field) {
     this.folder = other.folder;
+    this.given = other.given;
     this.file = other.file;
     this.fields = other.fields.deepCopy();
     this.fields.addProperty(field, true);
@@ -73,8 +76,17 @@ final class TokenizerSettings {
 
   /** Reads the files in a folder; without a folder, nothing is set. */
   static TokenizerSettings read(@Nullable Path folder) {
+    return of(folder, new JsonObject());
+  }
+
+  /** Settings without a folder: the content of a tokenizer_config.json. */
+  static TokenizerSettings of(JsonObject config) {
+    return of(null, config);
+  }
+
+  private static TokenizerSettings of(@Nullable Path folder, JsonObject given) {
     try {
-      return new TokenizerSettings(folder);
+      return new TokenizerSettings(folder, given);
     } catch (IllegalStateException | ClassCastException | NumberFormatException e) {
       throw new DataException(
           folder + ": " + CONFIG + " holds a value of another kind than transformers writes: " + e,
@@ -84,8 +96,11 @@ final class TokenizerSettings {
 
   /** The object in a file of the folder; empty if there is none. */
   JsonObject beside(String name) {
-    Path path = folder == null ? null : folder.resolve(name);
-    if (path == null || !Files.isRegularFile(path)) {
+    if (folder == null) {
+      return name.equals(CONFIG) ? given.deepCopy() : new JsonObject();
+    }
+    Path path = folder.resolve(name);
+    if (!Files.isRegularFile(path)) {
       return new JsonObject();
     }
     try {

@@ -39,7 +39,7 @@ interface Blocks {
 
   /** The half at this place. */
   static float half(byte[] blocks, int at) {
-    return HalfPrecision.float16ToFloat((short) (blocks[at] & 0xff | blocks[at + 1] << 8));
+    return HalfPrecision.float16ToFloat((short) ((blocks[at] & 0xff) | (blocks[at + 1] << 8)));
   }
 
   /**
@@ -60,16 +60,16 @@ interface Blocks {
 
   /** The four bytes at this place as an integer. */
   static int int32(byte[] blocks, int at) {
-    return blocks[at] & 0xff
-        | (blocks[at + 1] & 0xff) << 8
-        | (blocks[at + 2] & 0xff) << 16
-        | blocks[at + 3] << 24;
+    return (blocks[at] & 0xff)
+        | ((blocks[at + 1] & 0xff) << 8)
+        | ((blocks[at + 2] & 0xff) << 16)
+        | (blocks[at + 3] << 24);
   }
 
   /** Writes an integer of four bytes. */
   static void putInt32(byte[] blocks, int at, int value) {
     for (int i = 0; i < Integer.BYTES; i++) {
-      blocks[at + i] = (byte) (value >> 8 * i);
+      blocks[at + i] = (byte) (value >> (8 * i));
     }
   }
 

@@ -14,6 +14,7 @@ import java.nio.charset.StandardCharsets;
 final class GgufArray {
   private final GgufValueType elements;
   private final int count;
+  private final byte[] stored;
   private final ByteBuffer bytes;
 
   /** Where each string starts, behind its length; empty for arrays of numbers. */
@@ -26,6 +27,7 @@ final class GgufArray {
   GgufArray(GgufValueType elements, int count, byte[] bytes, int[] starts) {
     this.elements = elements;
     this.count = count;
+    this.stored = bytes;
     this.bytes = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN);
     this.starts = starts;
   }
@@ -40,7 +42,7 @@ final class GgufArray {
 
   /** The values as a file has them. Nobody may change them. */
   byte[] bytes() {
-    return bytes.array();
+    return stored;
   }
 
   /**

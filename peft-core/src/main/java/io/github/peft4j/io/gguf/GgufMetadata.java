@@ -384,10 +384,12 @@ public final class GgufMetadata {
     /** Sets texts. */
     public Builder strings(String key, List<String> texts) {
       ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+      byte[] length = new byte[Long.BYTES];
       int[] starts = new int[texts.size()];
       for (int i = 0; i < starts.length; i++) {
         byte[] text = utf8(texts.get(i));
-        bytes.writeBytes(little(Long.BYTES).putLong(text.length).array());
+        little(length).putLong(0, text.length);
+        bytes.writeBytes(length);
         starts[i] = bytes.size();
         bytes.writeBytes(text);
       }
@@ -396,16 +398,16 @@ public final class GgufMetadata {
 
     /** Sets whole numbers. */
     public Builder int32s(String key, int... numbers) {
-      ByteBuffer bytes = little(numbers.length * Integer.BYTES);
-      bytes.asIntBuffer().put(numbers);
-      return array(key, GgufValueType.INT32, numbers.length, bytes.array());
+      byte[] bytes = new byte[numbers.length * Integer.BYTES];
+      little(bytes).asIntBuffer().put(numbers);
+      return array(key, GgufValueType.INT32, numbers.length, bytes);
     }
 
     /** Sets numbers. */
     public Builder float32s(String key, float... numbers) {
-      ByteBuffer bytes = little(numbers.length * Float.BYTES);
-      bytes.asFloatBuffer().put(numbers);
-      return array(key, GgufValueType.FLOAT32, numbers.length, bytes.array());
+      byte[] bytes = new byte[numbers.length * Float.BYTES];
+      little(bytes).asFloatBuffer().put(numbers);
+      return array(key, GgufValueType.FLOAT32, numbers.length, bytes);
     }
 
     /** Sets truths. */
@@ -445,8 +447,8 @@ public final class GgufMetadata {
       return this;
     }
 
-    private static ByteBuffer little(int bytes) {
-      return ByteBuffer.allocate(bytes).order(ByteOrder.LITTLE_ENDIAN);
+    private static ByteBuffer little(byte[] bytes) {
+      return ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN);
     }
 
     private static byte[] utf8(String text) {

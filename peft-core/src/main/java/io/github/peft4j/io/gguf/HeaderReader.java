@@ -40,6 +40,7 @@ final class HeaderReader {
   static final int MOST_DIMENSIONS = 4;
 
   private final String file;
+  private final Bytes bytes;
   private final long size;
   private final ByteBuffer in;
 
@@ -48,6 +49,7 @@ final class HeaderReader {
 
   private HeaderReader(String file, Bytes bytes) throws IOException {
     this.file = file;
+    this.bytes = bytes;
     this.size = bytes.size();
     this.in = bytes.slice(0, (int) Math.min(size, MOST)).order(ByteOrder.LITTLE_ENDIAN);
   }
@@ -59,7 +61,7 @@ final class HeaderReader {
     return new HeaderReader(file, bytes).header();
   }
 
-  private Header header() {
+  private Header header() throws IOException {
     checkMagic();
     int version = in.getInt();
     if (version != 0 && (version & 0xffff) == 0) {
@@ -188,7 +190,7 @@ final class HeaderReader {
     return GgufValueType.ALL.get(id);
   }
 
-  private Map<String, GgufTensor> tensors(int count, int alignment) {
+  private Map<String, GgufTensor> tensors(int count, int alignment) throws IOException {
     List<GgufTensor> all = new ArrayList<>(); // with offsets in the data
     for (int i = 0; i < count; i++) {
       field = "tensor %d of %d".formatted(i + 1, count);
@@ -231,8 +233,10 @@ final class HeaderReader {
    * Checks that each tensor follows the one before it, as llama.cpp does, and that the file ends
    * with the last one.
    */
-  private Map<String, GgufTensor> placed(List<GgufTensor> all, long headerEnd, int alignment) {
+  private Map<String, GgufTensor> placed(List<GgufTensor> all, long headerEnd, int alignment)
+      throws IOException {
     long start = padded(headerEnd, alignment);
+    checkPadding("the header", headerEnd, start);
     long end = headerEnd;
     long next = 0;
     Map<String, GgufTensor> placed = new LinkedHashMap<>();
@@ -253,12 +257,29 @@ final class HeaderReader {
       }
       end = start + next + tensor.byteCount();
       next = padded(next + tensor.byteCount(), alignment);
+      checkPadding("tensor " + tensor, end, start + next);
     }
     if (size > padded(end, alignment)) {
       throw malformed(
           "it has %d bytes, but its tensors end at %d: the rest is nobody's", size, end);
     }
     return placed;
+  }
+
+  /** What is not zero behind a tensor would be a part of one with a larger shape. */
+  private void checkPadding(String what, long from, long to) throws IOException {
+    int length = (int) (Math.min(to, size) - from);
+    if (length <= 0) {
+      return;
+    }
+    ByteBuffer padding = bytes.slice(from, length);
+    for (int i = 0; i < length; i++) {
+      if (padding.get(i) != 0) {
+        throw malformed(
+            "%s ends at byte %d, and the padding behind it has a byte of %d, expected 0",
+            what, from, padding.get(i));
+      }
+    }
   }
 
   /** The next multiple of the alignment. */

@@ -45,8 +45,8 @@ record NibbleBlocks(boolean hasMinimum, int bits) implements Blocks.Writable {
     int low = at + nibbles();
     for (int j = 0; j < HALF; j++) {
       int pair = blocks[low + j];
-      int first = (pair & 15) | (high >>> j & 1) << 4;
-      int second = (pair >> 4 & 15) | (high >>> (j + HALF) & 1) << 4;
+      int first = (pair & 15) | ((high >>> j & 1) << 4);
+      int second = (pair >> 4 & 15) | ((high >>> (j + HALF) & 1) << 4);
       values[to + j] = value(d, first - zero, m);
       values[to + j + HALF] = value(d, second - zero, m);
     }
@@ -88,8 +88,8 @@ record NibbleBlocks(boolean hasMinimum, int bits) implements Blocks.Writable {
     for (int j = 0; j < HALF; j++) {
       int first = Blocks.code(quotient(values[from + j], m, id, half), most);
       int second = Blocks.code(quotient(values[from + j + HALF], m, id, half), most);
-      high |= first >> 4 << j | second >> 4 << (j + HALF);
-      blocks[low + j] = (byte) (first & 15 | second << 4);
+      high |= (first >> 4 << j) | (second >> 4 << (j + HALF));
+      blocks[low + j] = (byte) ((first & 15) | (second << 4));
     }
     if (bits == 5) {
       Blocks.putInt32(blocks, at + fifths(), high);

@@ -26,7 +26,7 @@ record NumberBlocks(DType dtype) implements Blocks.Writable {
         switch (dtype) {
           case F32 -> Float.intBitsToFloat(Blocks.int32(blocks, at));
           case F16 -> Blocks.half(blocks, at);
-          case BF16 -> Float.intBitsToFloat((blocks[at] & 0xff) << 16 | blocks[at + 1] << 24);
+          case BF16 -> Float.intBitsToFloat(((blocks[at] & 0xff) << 16) | (blocks[at + 1] << 24));
           default -> throw new AssertionError(dtype);
         };
   }

@@ -60,13 +60,15 @@ record ScaledNibbleBlocks(int bits) implements Blocks {
 
   /** Six bits: of byte i, or for the last four of bytes i + 4 (lower) and i - 4 (upper). */
   private static int scale(byte[] blocks, int at, int i) {
-    return i < 4 ? blocks[at + i] & 63 : blocks[at + i + 4] & 15 | blocks[at + i - 4] >> 2 & 0x30;
+    return i < 4
+        ? blocks[at + i] & 63
+        : (blocks[at + i + 4] & 15) | (blocks[at + i - 4] >> 2 & 0x30);
   }
 
   /** Six bits: of byte i + 4, or for the last four of bytes i + 4 (upper half) and i. */
   private static int minimum(byte[] blocks, int at, int i) {
     return i < 4
         ? blocks[at + i + 4] & 63
-        : blocks[at + i + 4] >> 4 & 15 | blocks[at + i] >> 2 & 0x30;
+        : (blocks[at + i + 4] >> 4 & 15) | (blocks[at + i] >> 2 & 0x30);
   }
 }

@@ -40,7 +40,7 @@ record SixBitBlocks() implements Blocks {
       int high = at + HIGH + TwoBitBlocks.low(first);
       int shift = TwoBitBlocks.shift(first);
       for (int j = 0; j < PART; j++) {
-        int q = blocks[low + j] >> nibble & 15 | (blocks[high + j] >> shift & 3) << 4;
+        int q = (blocks[low + j] >> nibble & 15) | ((blocks[high + j] >> shift & 3) << 4);
         values[to + first + j] = scale * (q - 32);
       }
     }

@@ -41,7 +41,7 @@ record ThreeBitBlocks() implements Blocks {
       int third = at + first % ROW;
       int bit = first / ROW;
       for (int j = 0; j < PART; j++) {
-        int q = blocks[low + j] >> shift & 3 | (blocks[third + j] >> bit & 1) << 2;
+        int q = (blocks[low + j] >> shift & 3) | ((blocks[third + j] >> bit & 1) << 2);
         values[to + first + j] = scale * (q - 4);
       }
     }
@@ -49,8 +49,8 @@ record ThreeBitBlocks() implements Blocks {
 
   /** Scale i: four bits in byte i % 8, and two more in byte 8 + i % 4. */
   private static int scale(byte[] blocks, int at, int i) {
-    int low = blocks[at + i % 8] >> i / 8 * 4 & 15;
-    int high = blocks[at + 8 + i % 4] >> i / 4 * 2 & 3;
-    return (low | high << 4) - 32;
+    int low = blocks[at + i % 8] >> (i / 8 * 4) & 15;
+    int high = blocks[at + 8 + i % 4] >> (i / 4 * 2) & 3;
+    return (low | (high << 4)) - 32;
   }
 }

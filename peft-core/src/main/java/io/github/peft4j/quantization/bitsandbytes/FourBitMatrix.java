@@ -119,7 +119,7 @@ public final class FourBitMatrix implements FrozenMatrix {
         BitsandbytesText.fourBit(
             precision, rows, stored.block(), nested == null ? 0 : nested.block());
     this.dense = text == null ? shaped : shaped.cuda(text);
-    this.product = new DenseProduct(rows, dense, arguments);
+    this.product = new DenseProduct(dense, rows.get(0), arguments);
   }
 
   /**

@@ -46,7 +46,7 @@ public final class Int8Matrix implements FrozenMatrix {
     Kernel typed = DENSE.with("type", precision.scalarType());
     CudaText text = BitsandbytesText.int8(precision, codes.getShape(), format == Int8.BY_ROW);
     this.dense = text == null ? typed : typed.cuda(text);
-    this.product = new DenseProduct(codes.getShape(), dense, codes, largest);
+    this.product = new DenseProduct(dense, codes.getShape().get(0), codes, largest);
   }
 
   /**

@@ -46,7 +46,7 @@ public final class GgufMatrix implements FrozenMatrix {
     this.rows = rows;
     this.transposed = transposed;
     this.dense = type.dense(rows.get(1), precision);
-    this.product = new DenseProduct(rows, dense, blocks);
+    this.product = new DenseProduct(dense, rows.get(0), blocks);
   }
 
   /**

@@ -59,7 +59,7 @@ public final class GroupMatrix implements FrozenMatrix {
     this.rows = new Shape(codes.get(0), codes.get(1) * Byte.SIZE / quantization.bits());
     this.transposed = transposed;
     this.dense = DENSE.with("bits", quantization.bits()).with("type", precision.scalarType());
-    this.product = new DenseProduct(rows, dense, parts);
+    this.product = new DenseProduct(dense, rows.get(0), parts);
   }
 
   /**

@@ -4,6 +4,7 @@ import ai.djl.Device;
 import ai.djl.ndarray.NDManager;
 import io.github.peft4j.io.TensorSource;
 import io.github.peft4j.kernel.Precision;
+import io.github.peft4j.kernel.PyTorch;
 import io.github.peft4j.kernel.TensorLoader;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.quantization.Quantization;
@@ -162,6 +163,9 @@ public final class Models {
       weights.finish(task != null);
       warnOfUnread(config, family);
       progress.finish();
+      if (device.isGpu()) {
+        PyTorch.releaseCachedMemory(); // what conversions took would stay in pieces
+      }
       TransformerModel.Names names =
           new TransformerModel.Names(
               heads.architecture(chosen.type()),

@@ -172,25 +172,44 @@ public record QuantizedWeights(Format format, ModelConfig settings) {
               .map(Map.Entry::getValue)
               .findFirst();
       if (method.isPresent()) {
-        throw refused(config, "tensor " + name + " means that the weights are " + method.get());
+        throw undeclared(config, "tensor " + name + " means that the weights are " + method.get());
       }
       if (name.endsWith(".weight") && INTEGERS.contains(source.info(name).dtype())) {
-        throw refused(
+        throw undeclared(
             config, "tensor " + source.info(name) + " means that the weights are quantised");
       }
     }
   }
 
   private static UnsupportedModelException refused(ModelConfig config, String found) {
+    return refused(
+        config,
+        found,
+        "which is not supported. Supported are bitsandbytes with 4 and 8 bits, GPTQ with 4 and 8 bits"
+            + " (checkpoint_format gptq and gptq_v2) and AWQ with 4 bits (version gemm)");
+  }
+
+  private static UnsupportedModelException undeclared(ModelConfig config, String found) {
+    return refused(
+        config,
+        found,
+        "but there is no field 'quantization_config' that says how"
+            + (found.contains("GPTQ")
+                ? ". Older files of AutoGPTQ have its content in quantize_config.json: add it with"
+                    + " quant_method gptq"
+                : ""));
+  }
+
+  private static UnsupportedModelException refused(ModelConfig config, String found, String why) {
     return new UnsupportedModelException(
         new IllegalArgumentException(
             config.source()
                 + ": "
                 + found
-                + ", which is not supported. Supported are bitsandbytes with 4 and 8 bits, GPTQ with"
-                + " 4 and 8 bits (checkpoint_format gptq and gptq_v2) and AWQ with 4 bits (version"
-                + " gemm). Load the plain model without quantisation: an adapter that was trained"
-                + " on the quantised weights fits it"));
+                + ", "
+                + why
+                + ". Load the plain model without quantisation: an adapter that was trained on the"
+                + " quantised weights fits it"));
   }
 
   private static String named(JsonObject settings) {

@@ -259,8 +259,8 @@ class GgufFileTest {
     byte[] old = Arrays.copyOf("tjgg".getBytes(StandardCharsets.US_ASCII), 30);
     assertRefused(
         old,
-        "the first four bytes are 74 6a 67 67, expected \"GGUF\"; it is llama.cpp's format of before"
-            + " August 2023: convert the model again");
+        "the first four bytes are 74 6a 67 67, expected \"GGUF\"; it is llama.cpp's format of"
+            + " before August 2023: convert the model again");
     assertRefused(
         header(Integer.reverseBytes(3), 0, 0),
         "version is 3 with its bytes reversed, so that the file is big-endian; expected a"
@@ -274,8 +274,8 @@ class GgufFileTest {
             + broken);
     assertRefused(
         header(3, 0, -1),
-        "the number of keys is 18446744073709551615, but the rest of the file, 0 bytes, has room for"
-            + " 0"
+        "the number of keys is 18446744073709551615, but the rest of the file, 0 bytes, has room"
+            + " for 0"
             + broken);
     byte[] pointer =
         Arrays.copyOf(
@@ -301,6 +301,27 @@ class GgufFileTest {
             "x.gguf: tensor plain.vector: the type is %s, expected one of %s; take a file with such"
                     .formatted(name, List.of(GgufType.values()))
                 + " types, for example one called Q4_K_M or Q8_0");
+  }
+
+  /** The vector has five floats: four would leave one in the padding, and nine need more. */
+  @ParameterizedTest
+  @CsvSource({
+    "4, ends at byte 8784; and the padding behind it has a byte of",
+    "9, has 36 bytes; but 32 follow its offset",
+    "-1, has a negative dimension",
+  })
+  void aWrongShapeIsRefused(byte length, String message) throws IOException {
+    byte[] all = Files.readAllBytes(path);
+    byte[] tensor = "plain.vector".getBytes(StandardCharsets.US_ASCII);
+    int at = indexOf(all, tensor) + tensor.length + 4;
+    assertThat(all[at]).isEqualTo((byte) 5);
+    Arrays.fill(all, at, at + 8, (byte) (length < 0 ? -1 : 0));
+    all[at] = length;
+    assertThatThrownBy(() -> GgufFile.of("x.gguf", ByteBuffer.wrap(all)))
+        .isInstanceOf(GgufException.class)
+        .hasMessageStartingWith("x.gguf: tensor plain.vector")
+        .hasMessageContaining(message.replace(';', ','))
+        .hasMessageEndingWith("; the file is damaged or incomplete: fetch it again");
   }
 
   private static int indexOf(byte[] all, byte[] part) {

@@ -124,7 +124,7 @@ class GgufMatrixTest {
     GgufType.Q8_0.quantize(values, values.length / 32, bytes);
     GgufType.Q8_0.dequantize(bytes, values.length / 32, values);
     NDArray blocks =
-        manager.create(ByteBuffer.wrap(bytes), new Shape(out, in / 32 * 34), DataType.UINT8);
+        manager.create(ByteBuffer.wrap(bytes), new Shape(out, bytes.length / out), DataType.UINT8);
     try (GgufMatrix matrix = GgufMatrix.of(GgufBlocks.Q8_0, blocks, false, Precision.FLOAT32)) {
       assertThat(Tensors.floats(matrix.dense())).isEqualTo(values);
     }

@@ -2,16 +2,22 @@ package io.github.peft4j.methods.adapter;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import io.github.peft4j.Peft;
 import io.github.peft4j.PeftModel;
 import io.github.peft4j.adapter.QuantizationError;
+import io.github.peft4j.io.DType;
+import io.github.peft4j.io.TensorInfo;
 import io.github.peft4j.io.safetensors.Safetensors;
+import io.github.peft4j.io.safetensors.SafetensorsWriter;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
@@ -19,17 +25,20 @@ import io.github.peft4j.methods.lora.LoraConfig;
 import io.github.peft4j.methods.lora.init.LoraInitialization;
 import io.github.peft4j.quantization.Quantization;
 import io.github.peft4j.quantization.bitsandbytes.Int8;
+import io.github.peft4j.quantization.bitsandbytes.Int8Matrix;
 import io.github.peft4j.quantization.bitsandbytes.Nf4;
 import io.github.peft4j.quantization.groups.Groups;
 import io.github.peft4j.transformer.pass.ModelInput;
 import io.github.peft4j.tuner.site.ParameterSite;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -73,7 +82,7 @@ class QuantizedModelTest {
   private static List<byte[]> stored(PeftModel model) {
     List<byte[]> all = new ArrayList<>();
     for (ParameterSite parameter : quantized(model)) {
-      all.add(parameter.frozenMatrix().numbers().toByteArray());
+      all.add(Objects.requireNonNull(parameter.frozenMatrix()).numbers().toByteArray());
     }
     return all;
   }
@@ -167,6 +176,35 @@ class QuantizedModelTest {
       assertThat(error.largest()).isCloseTo(largest, within(1e-5));
       return error;
     }
+  }
+
+  /** The last weight cannot be quantised: those before it are as they were. */
+  @Test
+  void aFailureInTheMiddleLeavesAllAsItWas() {
+    long before = Tensors.live();
+    try (PeftModel model = checkpoint("nf4-double").adapt(LORA)) {
+      float[] beside = logits(model);
+      List<byte[]> numbers = stored(model);
+      NDArray last =
+          model.adapter("default").tensors().entrySet().stream()
+              .filter(tensor -> tensor.getKey().endsWith("down_proj.lora_B.weight"))
+              .findFirst()
+              .orElseThrow()
+              .getValue()
+              .value();
+      float[] values = Tensors.floats(last);
+      try (NDArray broken = last.getManager().create(new float[values.length], last.getShape());
+          NDArray sound = last.getManager().create(values, last.getShape())) {
+        broken.addi(Float.NaN);
+        Tensors.copy(last, broken);
+        assertThatThrownBy(model::mergeAndQuantize).hasMessageContaining("not finite");
+        Tensors.copy(last, sound);
+      }
+      assertThat(stored(model)).usingRecursiveComparison().isEqualTo(numbers);
+      assertThat(logits(model)).isEqualTo(beside);
+      assertThat(model.mergeAndQuantize().matrices()).isEqualTo(7);
+    }
+    assertThat(Tensors.live()).isEqualTo(before);
   }
 
   @Test
@@ -265,6 +303,59 @@ class QuantizedModelTest {
       try (PeftModel saved = load(merged)) {
         assertThat(logits(saved)).containsExactly(logits(model), within(1e-5f));
       }
+    }
+  }
+
+  /**
+   * Older checkpoints of mixtures store experts one by one, and bitsandbytes quantised them. A
+   * model keeps them in one tensor of plain numbers.
+   */
+  @Test
+  void expertsBecomePlain() throws IOException {
+    Path golden = TinyModels.golden("tiny-mixtral");
+    Path plain = Files.createDirectory(folder.resolve("plain"));
+    Path quantized = Files.createDirectory(folder.resolve("quantized"));
+    SafetensorsWriter rounded = new SafetensorsWriter();
+    SafetensorsWriter stored = new SafetensorsWriter();
+    int maps = 0;
+    try (Safetensors source = Safetensors.open(golden.resolve("model.safetensors"));
+        NDManager manager = Tensors.newManager(Device.cpu());
+        Scope scope = new Scope()) {
+      for (String name : source.names()) {
+        long[] shape = source.info(name).shape();
+        float[] values = source.floats(name);
+        if (!name.matches(".*(experts\\.\\d+\\.w\\d|_proj)\\.weight")) {
+          rounded.add(name, shape, values);
+          stored.add(name, shape, values);
+          continue;
+        }
+        NDArray weight = manager.create(values, new Shape(shape));
+        try (Int8Matrix matrix = Int8.BY_ROW.store(weight, false, Precision.FLOAT32)) {
+          rounded.add(name, shape, Tensors.floats(matrix.dense()));
+          byte[] codes = matrix.numbers().toByteArray();
+          stored.add(
+              new TensorInfo(name, DType.I8, shape), sink -> sink.accept(ByteBuffer.wrap(codes)));
+          stored.add(
+              name.replace(".weight", ".SCB"),
+              new long[] {shape[0]},
+              Tensors.floats(matrix.largest()));
+        }
+        maps += name.contains("experts") ? 0 : 1;
+      }
+    }
+    rounded.write(plain.resolve("model.safetensors"));
+    stored.write(quantized.resolve("model.safetensors"));
+    String config = Files.readString(golden.resolve("config.json"));
+    Files.writeString(plain.resolve("config.json"), config);
+    JsonObject settings = JsonParser.parseString(config).getAsJsonObject();
+    settings.add(
+        "quantization_config",
+        JsonParser.parseString("{\"quant_method\":\"bitsandbytes\",\"load_in_8bit\":true}"));
+    Files.writeString(quantized.resolve("config.json"), settings.toString());
+    try (PeftModel model = load(quantized);
+        PeftModel reference = load(plain)) {
+      assertThat(quantized(model)).hasSize(maps);
+      assertThat(logits(model)).containsExactly(logits(reference), within(1e-5f));
     }
   }
 }

@@ -61,14 +61,14 @@ public final class LowRankProduct {
           .late(
               Kernel.UNREAD
                   + """
-                  def lora(x: Tensor, y: Tensor, a: Tensor, b: Tensor) -> List[Tensor]:
+                  def lora(x: Tensor, a: Tensor, b: Tensor) -> List[Tensor]:
                       low = torch.linear(torch.reshape(x, [-1, torch.size(x, -1)]), a.to(x.dtype))
                       return [unread(x, torch.size(b, 0)), low]
                   """,
               """
-              def lora(y: Tensor, kept0: Tensor, b: Tensor) -> Tensor:
+              def lora(y: Tensor, b: Tensor, kept0: Tensor) -> Tensor:
                   flat = torch.reshape(y, [-1, torch.size(y, -1)])
-                  sum = torch.addmm(flat, kept0, torch.t(b.to(y.dtype)), alpha={scale})
+                  sum = torch.{addmm}(flat, kept0, torch.t(b.to(y.dtype)), alpha={scale})
                   return torch.reshape(sum, torch.size(y))
               """);
   private static final Kernel MERGE =

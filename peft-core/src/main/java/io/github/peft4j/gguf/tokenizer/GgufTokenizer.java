@@ -1,0 +1,436 @@
+package io.github.peft4j.gguf.tokenizer;
+
+import com.google.gson.JsonArray;
+import com.google.gson.JsonElement;
+import com.google.gson.JsonNull;
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParser;
+import com.google.gson.JsonPrimitive;
+import com.google.gson.stream.JsonWriter;
+import io.github.peft4j.data.DataException;
+import io.github.peft4j.data.tokenizer.Merges;
+import io.github.peft4j.data.tokenizer.Tokenizer;
+import io.github.peft4j.io.gguf.GgufMetadata;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.OutputStreamWriter;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalLong;
+import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
+
+/** Reads the tokenizer of a GGUF file: the ids are those of llama.cpp. */
+public final class GgufTokenizer {
+
+  private static final String KEY = "tokenizer.ggml.";
+  private static final String SPACE = "▁";
+
+  /** The score that llama.cpp's converter gives tokens that were added to a vocabulary. */
+  private static final double ADDED = -1000;
+
+  private static final String TEMPLATE = "tokenizer.chat_template";
+
+  /** The roles of special tokens, and what GGUF's keys call them. */
+  static final Map<String, String> ROLES = new LinkedHashMap<>();
+
+  static {
+    ROLES.put("bos", "bos");
+    ROLES.put("eos", "eos");
+    ROLES.put("unk", "unknown");
+    ROLES.put("sep", "seperator"); // as llama.cpp spells it
+    ROLES.put("pad", "padding");
+    ROLES.put("cls", "cls");
+    ROLES.put("mask", "mask");
+  }
+
+  private final GgufMetadata metadata;
+  private final String source;
+  private final List<String> tokens;
+  private final long[] types;
+
+  private GgufTokenizer(GgufMetadata metadata, String source) {
+    this.metadata = metadata;
+    this.source = source;
+    this.tokens = new ArrayList<>(metadata.strings(KEY + "tokens"));
+    this.types =
+        metadata.findIntegers(KEY + "token_type").orElseGet(() -> normal(this.tokens.size()));
+    if (types.length != tokens.size()) {
+      throw error("token_type", types.length + " numbers", "one for each of " + tokens.size());
+    }
+  }
+
+  private static long[] normal(int count) {
+    long[] types = new long[count];
+    Arrays.fill(types, TokenType.NORMAL);
+    return types;
+  }
+
+  /**
+   * Reads the tokenizer of a file.
+   *
+   * @param source the file's name in errors
+   * @return the tokenizer, which the caller closes; null if the file has none
+   * @throws DataException if it is of a kind that is not read
+   */
+  public static @Nullable Tokenizer read(GgufMetadata metadata, String source) {
+    String model = metadata.findString(KEY + "model").orElse("none");
+    if (model.equals("none") || model.equals("no_vocab")) {
+      return null;
+    }
+    GgufTokenizer reader = new GgufTokenizer(metadata, source);
+    byte[] json =
+        switch (model) {
+          case "gpt2" -> reader.byteLevel();
+          case "llama" -> reader.sentencePiece();
+          default -> throw reader.error("model", model, "gpt2 or llama");
+        };
+    return Tokenizer.of(json, reader.config(model), source);
+  }
+
+  /**
+   * The ids of a file's special tokens under their names in config.json, such as {@code
+   * bos_token_id}.
+   */
+  public static JsonObject ids(GgufMetadata metadata) {
+    JsonObject ids = new JsonObject();
+    for (String role : List.of("bos", "eos", "pad")) {
+      metadata.findInteger(idKey(role)).ifPresent(id -> ids.addProperty(role + "_token_id", id));
+    }
+    JsonArray ends = new JsonArray();
+    for (String end : List.of("eos", "eot", "eom")) {
+      OptionalLong id = metadata.findInteger(KEY + end + "_token_id");
+      if (id.isPresent()
+          && ends.asList().stream().noneMatch(e -> e.getAsLong() == id.getAsLong())) {
+        ends.add(id.getAsLong());
+      }
+    }
+    if (ends.size() > 1) {
+      ids.add("eos_token_id", ends);
+    }
+    return ids;
+  }
+
+  static String idKey(String role) {
+    return KEY + ROLES.get(role) + "_token_id";
+  }
+
+  private DataException error(String key, Object value, String expected) {
+    return new DataException(
+        "%s: %s%s is %s; expected %s. Take the model in Hugging Face's format"
+            .formatted(source, KEY, key, value, expected));
+  }
+
+  // The two kinds
+
+  private byte[] byteLevel() {
+    String name = metadata.findString(KEY + "pre").orElse("missing");
+    PreTokenizer pre =
+        PreTokenizer.named(name)
+            .orElseThrow(() -> error("pre", name, "one of " + PreTokenizer.known()));
+    JsonObject parts = new JsonObject();
+    parts.add("normalizer", pre.normalizer());
+    parts.add("pre_tokenizer", pre.json());
+    parts.add("post_processor", ends(pre.begins()));
+    parts.add(
+        "decoder",
+        parse(
+            "{'type': 'ByteLevel', 'add_prefix_space': true, 'trim_offsets': true,"
+                + " 'use_regex': true}"));
+    JsonObject model =
+        parse(
+            "{'type': 'BPE', 'dropout': null, 'unk_token': null, 'continuing_subword_prefix': '',"
+                + " 'end_of_word_suffix': '', 'fuse_unk': false, 'byte_fallback': false}");
+    model.addProperty("ignore_merges", pre.wholeFirst());
+    List<String> merges = metadata.strings(KEY + "merges");
+    return json(
+        parts,
+        model,
+        writer -> {
+          for (int i = 0; i < merges.size(); i++) {
+            String merge = merges.get(i);
+            int space = merge.indexOf(' ', 1);
+            if (space < 0) {
+              throw error("merges[" + i + "]", "'" + merge + "'", "two tokens and a space between");
+            }
+            write(writer, merge.substring(0, space), merge.substring(space + 1));
+          }
+        });
+  }
+
+  private byte[] sentencePiece() {
+    boolean prefix = metadata.findFlag(KEY + "add_space_prefix").orElse(true);
+    JsonObject parts = new JsonObject();
+    String escape = "{'type': 'Replace', 'pattern': {'String': ' '}, 'content': '▁'}";
+    parts.add(
+        "normalizer",
+        prefix
+            ? parse(
+                "{'type': 'Sequence', 'normalizers': [{'type': 'Prepend', 'prepend': '▁'}, "
+                    + escape
+                    + "]}")
+            : parse(escape));
+    parts.add("pre_tokenizer", JsonNull.INSTANCE);
+    parts.add("post_processor", ends(true));
+    parts.add(
+        "decoder",
+        parse(
+            "{'type': 'Sequence', 'decoders': [{'type': 'Replace', 'pattern': {'String': '▁'},"
+                + " 'content': ' '}, {'type': 'ByteFallback'}, {'type': 'Fuse'}"
+                + (prefix ? ", {'type': 'Strip', 'content': ' ', 'start': 1, 'stop': 0}" : "")
+                + "]}"));
+    JsonObject model =
+        parse(
+            "{'type': 'BPE', 'dropout': null, 'continuing_subword_prefix': null,"
+                + " 'end_of_word_suffix': null, 'fuse_unk': true, 'byte_fallback': true,"
+                + " 'ignore_merges': false}");
+    model.addProperty("unk_token", token("unk", 0));
+    spellSpaces();
+    List<Merges.Merge> merges = Merges.of(bestFirst());
+    return json(
+        parts,
+        model,
+        writer -> {
+          for (Merges.Merge merge : merges) {
+            write(writer, merge.left(), merge.right());
+          }
+        });
+  }
+
+  /**
+   * Tokens of several spaces are found in a text whose spaces are escaped. llama.cpp's converter
+   * writes them as plain spaces.
+   */
+  private void spellSpaces() {
+    for (int id = 0; id < types.length; id++) {
+      String token = tokens.get(id);
+      if (isOfSpaces(token)) {
+        tokens.set(id, SPACE.repeat(token.length()));
+      }
+    }
+  }
+
+  private static boolean isOfSpaces(String token) {
+    return !token.isEmpty() && token.replace(" ", "").isEmpty();
+  }
+
+  /**
+   * The tokens that merging makes, the best one first. That is their order, if no score says
+   * otherwise: the converter gives added tokens, which may be merged as well, a low one.
+   */
+  private List<String> bestFirst() {
+    double[] scores = metadata.numbers(KEY + "scores");
+    if (scores.length != tokens.size()) {
+      throw error("scores", scores.length + " numbers", "one for each of " + tokens.size());
+    }
+    List<Integer> merged =
+        IntStream.range(0, tokens.size())
+            .filter(id -> types[id] == TokenType.NORMAL || types[id] == TokenType.USER_DEFINED)
+            .boxed()
+            .toList();
+    double last = Double.POSITIVE_INFINITY;
+    boolean inOrder = true;
+    for (int id : merged) {
+      if (scores[id] != ADDED) {
+        inOrder &= scores[id] <= last;
+        last = scores[id];
+      }
+    }
+    Comparator<Integer> byScore = Comparator.comparingDouble(id -> -scores[id]);
+    return (inOrder ? merged.stream() : merged.stream().sorted(byScore)).map(tokens::get).toList();
+  }
+
+  // Parts of the JSON
+
+  private interface Content {
+    void write(JsonWriter writer) throws IOException;
+  }
+
+  private static void write(JsonWriter writer, String left, String right) throws IOException {
+    writer.beginArray().value(left).value(right).endArray();
+  }
+
+  private byte[] json(JsonObject parts, JsonObject model, Content merges) {
+    ByteArrayOutputStream out = new ByteArrayOutputStream();
+    try (JsonWriter writer = new JsonWriter(new OutputStreamWriter(out, StandardCharsets.UTF_8))) {
+      writer.beginObject();
+      writer.name("version").value("1.0");
+      writer.name("added_tokens").jsonValue(addedTokens().toString());
+      for (Map.Entry<String, JsonElement> part : parts.entrySet()) {
+        writer.name(part.getKey()).jsonValue(part.getValue().toString());
+      }
+      writer.name("model").beginObject();
+      for (Map.Entry<String, JsonElement> field : model.entrySet()) {
+        writer.name(field.getKey()).jsonValue(field.getValue().toString());
+      }
+      writer.name("vocab").beginObject();
+      for (int id = 0; id < tokens.size(); id++) {
+        if (!isPlaceholder(id)) {
+          writer.name(tokens.get(id)).value(id);
+        }
+      }
+      writer.endObject();
+      writer.name("merges").beginArray();
+      merges.write(writer);
+      writer.endArray();
+      writer.endObject();
+      writer.endObject();
+    } catch (IOException e) {
+      throw new IllegalStateException("cannot write to memory", e);
+    }
+    return out.toByteArray();
+  }
+
+  /** Whether an id stands for no token: the model's table has more rows than there are tokens. */
+  private boolean isPlaceholder(int id) {
+    return types[id] == TokenType.UNUSED && tokens.get(id).equals(TokenType.placeholder(id));
+  }
+
+  private JsonArray addedTokens() {
+    JsonArray added = new JsonArray();
+    for (int id = 0; id < types.length; id++) {
+      boolean special = types[id] == TokenType.CONTROL || types[id] == TokenType.UNKNOWN;
+      if (special || types[id] == TokenType.USER_DEFINED) {
+        JsonObject token = new JsonObject();
+        token.addProperty("id", id);
+        token.addProperty("content", tokens.get(id));
+        for (String flag : List.of("single_word", "lstrip", "rstrip")) {
+          token.addProperty(flag, false);
+        }
+        boolean escaped = tokens.get(id).replace(SPACE, "").isEmpty();
+        token.addProperty("normalized", escaped);
+        token.addProperty("special", special);
+        added.add(token);
+      }
+    }
+    return added;
+  }
+
+  /** The special tokens before and after a text. */
+  private JsonElement ends(boolean begins) {
+    boolean before = metadata.findFlag(KEY + "add_bos_token").orElse(begins);
+    boolean after = metadata.findFlag(KEY + "add_eos_token").orElse(false);
+    String bos = before ? token("bos", 1) : null;
+    String eos = after ? token("eos", 2) : null;
+    if (bos == null && eos == null) {
+      return JsonNull.INSTANCE;
+    }
+    JsonArray single = new JsonArray();
+    JsonArray pair = new JsonArray();
+    for (int type = 0; type < 2; type++) {
+      List<JsonObject> places = new ArrayList<>();
+      if (bos != null) {
+        places.add(place("SpecialToken", bos, type));
+      }
+      places.add(place("Sequence", type == 0 ? "A" : "B", type));
+      if (eos != null) {
+        places.add(place("SpecialToken", eos, type));
+      }
+      if (type == 0) {
+        places.forEach(single::add);
+      }
+      places.forEach(pair::add);
+    }
+    JsonObject special = new JsonObject();
+    addSpecial(special, bos, "bos", 1);
+    addSpecial(special, eos, "eos", 2);
+    JsonObject template = new JsonObject();
+    template.addProperty("type", "TemplateProcessing");
+    template.add("single", single);
+    template.add("pair", pair);
+    template.add("special_tokens", special);
+    return template;
+  }
+
+  private static JsonObject place(String kind, String id, int type) {
+    JsonObject fields = new JsonObject();
+    fields.addProperty("id", id);
+    fields.addProperty("type_id", type);
+    JsonObject place = new JsonObject();
+    place.add(kind, fields);
+    return place;
+  }
+
+  private void addSpecial(JsonObject special, @Nullable String token, String role, int usual) {
+    if (token != null) {
+      JsonObject fields = new JsonObject();
+      fields.addProperty("id", token);
+      JsonArray ids = new JsonArray();
+      ids.add(id(role, usual));
+      fields.add("ids", ids);
+      JsonArray texts = new JsonArray();
+      texts.add(token);
+      fields.add("tokens", texts);
+      special.add(token, fields);
+    }
+  }
+
+  private int id(String role, int usual) {
+    long id = metadata.findInteger(idKey(role)).orElse(usual);
+    if (id < 0 || id >= tokens.size()) {
+      throw error(ROLES.get(role) + "_token_id", id, "an id from 0 to " + (tokens.size() - 1));
+    }
+    return (int) id;
+  }
+
+  private String token(String role, int usual) {
+    return tokens.get(id(role, usual));
+  }
+
+  /** The content of a tokenizer_config.json. */
+  private JsonObject config(String model) {
+    JsonObject config = new JsonObject();
+    config.addProperty("tokenizer_class", "PreTrainedTokenizerFast");
+    List<String> usual = model.equals("llama") ? List.of("unk", "bos", "eos") : List.of();
+    for (String role : ROLES.keySet()) {
+      if (metadata.contains(idKey(role)) || usual.contains(role)) {
+        config.addProperty(role + "_token", token(role, usual.indexOf(role)));
+      }
+    }
+    for (String role : List.of("bos", "eos", "sep")) {
+      String flag = "add_" + role + "_token";
+      metadata.findFlag(KEY + flag).ifPresent(adds -> config.addProperty(flag, adds));
+    }
+    if (model.equals("gpt2")) {
+      metadata
+          .findFlag(KEY + "add_space_prefix")
+          .ifPresent(adds -> config.addProperty("add_prefix_space", adds));
+    }
+    JsonElement template = template();
+    if (template != null) {
+      config.add("chat_template", template);
+    }
+    return config;
+  }
+
+  private @Nullable JsonElement template() {
+    Optional<String> usual = metadata.findString(TEMPLATE);
+    List<String> names = metadata.findStrings("tokenizer.chat_templates").orElse(List.of());
+    if (names.isEmpty()) {
+      return usual.map(JsonPrimitive::new).orElse(null);
+    }
+    JsonArray templates = new JsonArray();
+    usual.ifPresent(text -> templates.add(named("default", text)));
+    for (String name : names) {
+      templates.add(named(name, metadata.string(TEMPLATE + "." + name)));
+    }
+    return templates;
+  }
+
+  private static JsonObject named(String name, String text) {
+    JsonObject template = new JsonObject();
+    template.addProperty("name", name);
+    template.addProperty("template", text);
+    return template;
+  }
+
+  private static JsonObject parse(String json) {
+    return JsonParser.parseString(json.replace('\'', '"')).getAsJsonObject();
+  }
+}

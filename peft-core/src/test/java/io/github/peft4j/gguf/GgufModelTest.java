@@ -1,0 +1,342 @@
+package io.github.peft4j.gguf;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import ai.djl.Device;
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDList;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
+import ai.djl.training.ParameterStore;
+import com.google.gson.JsonArray;
+import com.google.gson.JsonElement;
+import com.google.gson.JsonObject;
+import io.github.peft4j.Peft;
+import io.github.peft4j.PeftModel;
+import io.github.peft4j.chat.ChatOptions;
+import io.github.peft4j.data.conversation.Conversation;
+import io.github.peft4j.data.conversation.Message;
+import io.github.peft4j.data.tokenizer.Tokenizer;
+import io.github.peft4j.io.JsonFile;
+import io.github.peft4j.io.gguf.GgufException;
+import io.github.peft4j.io.gguf.GgufFile;
+import io.github.peft4j.io.gguf.GgufMetadata;
+import io.github.peft4j.io.gguf.GgufType;
+import io.github.peft4j.io.gguf.GgufWriter;
+import io.github.peft4j.transformer.config.Task;
+import io.github.peft4j.transformer.config.UnsupportedModelException;
+import io.github.peft4j.tuner.site.ParameterSite;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.UnaryOperator;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Files by make_models.py, and what transformers computes of the same numbers. */
+class GgufModelTest {
+
+  private static final Path FILES = Path.of("src/test/resources/io/github/peft4j/gguf");
+  private static final JsonObject EXPECTED = JsonFile.read(FILES.resolve("expected.json"));
+
+  @TempDir Path folder;
+
+  private static PeftModel load(Path path) {
+    return Peft.from(path).device(Device.cpu()).load();
+  }
+
+  private static Path file(String name) {
+    return FILES.resolve(name + ".gguf");
+  }
+
+  private static float[] logits(PeftModel model) {
+    long[] ids =
+        EXPECTED.getAsJsonArray("ids").asList().stream()
+            .mapToLong(JsonElement::getAsLong)
+            .toArray();
+    try (NDManager manager = NDManager.newBaseManager(Device.cpu())) {
+      NDArray input = manager.create(ids, new Shape(1, ids.length));
+      NDArray all =
+          model.forward(new ParameterStore(manager, false), new NDList(input), false).get(0);
+      return all.get("0,-1").toFloatArray();
+    }
+  }
+
+  private static float[] floats(JsonArray numbers) {
+    float[] floats = new float[numbers.size()];
+    for (int i = 0; i < floats.length; i++) {
+      floats[i] = numbers.get(i).getAsFloat();
+    }
+    return floats;
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "llama", "llama3", "factors", "yarn", "qwen2", "qwen3", "gemma", "gemma2", "gemma3", "phi3",
+        "gpt2"
+      })
+  void computesWhatTransformersDoes(String name) {
+    try (PeftModel model = load(file(name))) {
+      assertArrayEquals(
+          floats(EXPECTED.getAsJsonObject("logits").getAsJsonArray(name)), logits(model), 2e-5f);
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"llama", "qwen3", "gemma3", "phi3", "gpt2"})
+  void blocksStayAsTheyAre(String name) {
+    try (PeftModel model = Peft.from(file(name)).device(Device.cpu()).keepBlocks().load();
+        PeftModel plain = load(file(name))) {
+      assertArrayEquals(
+          floats(EXPECTED.getAsJsonObject("logits").getAsJsonArray(name)), logits(model), 2e-5f);
+      long kept = model.base().parameters().filter(ParameterSite::isQuantized).count();
+      long maps = plain.base().parameters().filter(p -> p.name().endsWith("proj.weight")).count();
+      assertTrue(kept >= maps && kept > 0, kept + " of " + maps);
+      assertEquals(plain.baseSha256(), model.baseSha256());
+    }
+  }
+
+  @Test
+  void onlyFilesHaveBlocksToKeep() {
+    Path hf = folder.resolve("hf");
+    try (PeftModel model = load(file("gpt2"))) {
+      model.saveBase(hf.toString());
+    }
+    assertTrue(
+        assertThrows(IllegalArgumentException.class, () -> Peft.from(hf).keepBlocks())
+            .getMessage()
+            .contains("is no GGUF file"));
+  }
+
+  /** The files have the order of llama.cpp's converter; Q8_0 of numbers out of Q8_0 is the same. */
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "llama", "yarn", "qwen2", "qwen3", "gemma2", "gemma3", "llama3", "factors", "gpt2"
+      })
+  void aFileIsWrittenAsItWas(String name) throws IOException {
+    Path written = folder.resolve(name + ".gguf");
+    try (PeftModel model = load(file(name))) {
+      model.saveGguf(written, GgufType.Q8_0);
+    }
+    assertEquals(-1, Files.mismatch(file(name), written));
+  }
+
+  /** The converter writes LongRoPE's factor before what all files begin with. */
+  @Test
+  void phi3HasTheSameValuesInAnotherOrder() throws IOException {
+    Path written = folder.resolve("phi3.gguf");
+    try (PeftModel model = load(file("phi3"))) {
+      model.saveGguf(written, GgufType.Q8_0);
+    }
+    try (GgufFile before = GgufFile.open(file("phi3"));
+        GgufFile after = GgufFile.open(written)) {
+      assertEquals(before.metadata().keys(), after.metadata().keys());
+      assertEquals(before.names().stream().toList(), after.names().stream().toList());
+      for (String tensor : before.names()) {
+        assertArrayEquals(before.floats(tensor), after.floats(tensor), tensor);
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"llama", "gemma3", "gpt2", "phi3"})
+  void aFolderOfHuggingFaceBecomesAFileAndAModelAgain(String name) {
+    Path hf = folder.resolve("hf");
+    Path plain = folder.resolve("plain.gguf");
+    try (PeftModel model = load(file(name))) {
+      model.saveBase(hf.toString());
+    }
+    float[] expected;
+    try (PeftModel model = load(hf)) {
+      expected = logits(model);
+      assertArrayEquals(
+          floats(EXPECTED.getAsJsonObject("logits").getAsJsonArray(name)), expected, 2e-5f);
+      model.saveGguf(plain, GgufType.F32);
+    }
+    try (PeftModel model = load(plain)) {
+      assertArrayEquals(expected, logits(model), 1e-6f);
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"llama", "gemma3"})
+  void tokenizersGiveTheSameIds(String name) {
+    try (PeftModel model = load(file(name))) {
+      Tokenizer tokenizer = model.tokenizer();
+      JsonArray texts = EXPECTED.getAsJsonArray("texts");
+      for (int i = 0; i < texts.size(); i++) {
+        String text = texts.get(i).getAsString();
+        List<Long> expected =
+            EXPECTED.getAsJsonArray(name).get(i).getAsJsonArray().asList().stream()
+                .map(JsonElement::getAsLong)
+                .toList();
+        List<Long> ids = new ArrayList<>();
+        for (long id : tokenizer.encode(text)) {
+          ids.add(id);
+        }
+        assertEquals(expected, ids, text);
+        assertEquals(text, tokenizer.decode(tokenizer.encode(text, false), false), "decoded again");
+      }
+    }
+  }
+
+  @Test
+  void theFilesTemplateAndSpecialTokensAreThoseOfTheModel() {
+    try (PeftModel model = load(file("llama"))) {
+      assertEquals(
+          "<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\n",
+          model
+              .chatTemplate()
+              .render(Conversation.of(Message.user("hi")), ChatOptions.prompt())
+              .text());
+      assertEquals(2, model.tokenizer().eosId().orElseThrow());
+      assertEquals(1, model.tokenizer().bosId().orElseThrow());
+      assertEquals(297, model.tokenizer().vocabularySize());
+    }
+  }
+
+  @Test
+  void aFolderWithOneFileIsThatFile() throws IOException {
+    Files.copy(file("gpt2"), folder.resolve("model.gguf"));
+    try (PeftModel model = load(folder)) {
+      assertEquals("gpt2", model.base().config().text("model_type", ""));
+    }
+    Files.copy(file("gpt2"), folder.resolve("other.gguf"));
+    String message = assertThrows(IllegalArgumentException.class, () -> load(folder)).getMessage();
+    assertTrue(message.contains("pass one of [model.gguf, other.gguf]"), message);
+  }
+
+  @Test
+  void writingOverTheFileOfTheModelKeepsItsFingerprint() throws IOException {
+    Path own = folder.resolve("own.gguf");
+    Files.copy(file("gpt2"), own);
+    try (PeftModel fresh = load(own)) {
+      String expected = fresh.baseSha256();
+      try (PeftModel model = load(own)) {
+        model.saveGguf(own, GgufType.F16);
+        assertEquals(expected, model.baseSha256());
+      }
+    }
+  }
+
+  // What is refused
+
+  private Path changed(String name, UnaryOperator<GgufMetadata.Builder> change) {
+    Path copy = folder.resolve("changed.gguf");
+    try (GgufFile file = GgufFile.open(file(name))) {
+      GgufMetadata metadata = change.apply(file.metadata().toBuilder()).build();
+      new GgufWriter(metadata).addAll(file).write(copy);
+    }
+    return copy;
+  }
+
+  private static void assertRefused(Path path, String... parts) {
+    RuntimeException e = assertThrows(IllegalArgumentException.class, () -> load(path));
+    Stream.of(parts)
+        .forEach(part -> assertTrue(String.valueOf(e.getMessage()).contains(part), e.getMessage()));
+  }
+
+  @Test
+  void filesOfOtherThingsAreToldApart() {
+    assertRefused(file("lora"), "lora.gguf", "an adapter for llama.cpp", "loadAdapter");
+    assertRefused(
+        changed("gpt2", m -> m.string("general.architecture", "rwkv7")),
+        "general.architecture is rwkv7",
+        "expected one of llama, qwen2",
+        "Hugging Face's format");
+    assertRefused(
+        changed("gpt2", m -> m.string("general.type", "mmproj")), "general.type is mmproj");
+    assertRefused(
+        changed("gpt2", m -> m.uint32("split.count", 3)), "one of 3 parts", "llama-gguf-split");
+    assertRefused(
+        changed("llama", m -> m.uint32("llama.expert_count", 8)), "llama.expert_count is 8");
+    assertRefused(
+        changed("llama", m -> m.string("tokenizer.ggml.pre", "viking")),
+        "tokenizer.ggml.pre is viking",
+        "smollm");
+    assertRefused(
+        changed("llama", m -> m.string("tokenizer.ggml.model", "rwkv")),
+        "tokenizer.ggml.model is rwkv");
+    assertRefused(
+        changed("llama", m -> m.uint32("llama.rope.dimension_count", 8)),
+        "llama.rope.dimension_count is 8",
+        "all of it rotated");
+    assertRefused(
+        changed("llama", m -> m.uint32("tokenizer.ggml.bos_token_id", 400)),
+        "bos_token_id is 400",
+        "from 0 to 303");
+    assertThrows(
+        GgufException.class, () -> load(changed("llama", m -> m.remove("llama.block_count"))));
+  }
+
+  @Test
+  void aFileWithoutWeightsIsAVocabulary() {
+    Path copy = folder.resolve("vocabulary.gguf");
+    try (GgufFile file = GgufFile.open(file("llama"))) {
+      new GgufWriter(file.metadata()).write(copy);
+    }
+    assertRefused(copy, "a vocabulary and no weights");
+  }
+
+  @Test
+  void aTensorThatTheFamilyLacksIsNamed() {
+    Path copy = folder.resolve("more.gguf");
+    try (GgufFile file = GgufFile.open(file("gpt2"))) {
+      new GgufWriter(file.metadata())
+          .addAll(file)
+          .add(
+              "blk.0.attn_sinks.weight",
+              GgufType.F32,
+              new long[] {1},
+              sink -> sink.accept(GgufWeights.bytes(1)))
+          .write(copy);
+    }
+    assertRefused(copy, "does not know 1 tensors", "blk.0.attn_sinks.weight");
+  }
+
+  @Test
+  void aModelWithoutTokenizerLoadsWithoutOne() {
+    assertNull(GgufModel.read(file("gpt2")).tokenizer());
+  }
+
+  @Test
+  void whatNoFileSaysIsRefused() throws IOException {
+    Path hf = folder.resolve("hf");
+    try (PeftModel model = load(file("gemma2"))) {
+      model.saveBase(hf.toString());
+    }
+    JsonObject config = JsonFile.read(hf.resolve("config.json"));
+    config.addProperty("query_pre_attn_scalar", 24);
+    Files.writeString(hf.resolve("config.json"), config.toString());
+    Path target = folder.resolve("x.gguf");
+    try (PeftModel model = load(hf)) {
+      String message =
+          assertThrows(IllegalArgumentException.class, () -> model.saveGguf(target, GgufType.F16))
+              .getMessage();
+      assertTrue(message.contains("'query_pre_attn_scalar' is 24.0; expected 16"), message);
+      assertTrue(
+          assertThrows(IllegalArgumentException.class, () -> model.saveGguf(target, GgufType.Q4_K))
+              .getMessage()
+              .contains("Q4_K is no type of a model to write"));
+    }
+    try (PeftModel model =
+        Peft.from(file("llama")).device(Device.cpu()).task(Task.classification("a", "b")).load()) {
+      assertTrue(
+          assertThrows(UnsupportedModelException.class, () -> model.saveGguf(target, GgufType.F16))
+              .getMessage()
+              .contains("it is for SEQ_CLS"));
+    }
+    assertTrue(Files.notExists(target));
+  }
+}

@@ -1,0 +1,143 @@
+package io.github.peft4j.gguf.tokenizer;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParser;
+import io.github.peft4j.data.DataException;
+import io.github.peft4j.data.tokenizer.Tokenizer;
+import io.github.peft4j.io.gguf.GgufFile;
+import io.github.peft4j.io.gguf.GgufMetadata;
+import io.github.peft4j.transformer.config.ModelConfig;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class GgufVocabularyTest {
+
+  private static final Path FILES = Path.of("src/test/resources/io/github/peft4j/gguf");
+
+  private static GgufMetadata metadata(String name) {
+    try (GgufFile file = GgufFile.open(FILES.resolve(name + ".gguf"))) {
+      return file.metadata();
+    }
+  }
+
+  private static ModelConfig model(int tokens, String type) {
+    JsonObject config = new JsonObject();
+    config.addProperty("vocab_size", tokens);
+    config.addProperty("model_type", type);
+    return ModelConfig.of(config, "config.json");
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {"gpt-2", "smollm", "llama-bpe", "dbrx", "qwen2", "tekken", "gpt-4o", "starcoder"})
+  void aCutIsFoundAgainInATokenizer(String name) {
+    PreTokenizer known = PreTokenizer.named(name).orElseThrow();
+    assertEquals(known, PreTokenizer.of(known.json(), known.wholeFirst()).orElseThrow());
+  }
+
+  /** Every kind of cut is one that the tokenizers library reads, and keeps all characters. */
+  @ParameterizedTest
+  @ValueSource(strings = {"gpt-2", "smollm", "llama-bpe", "dbrx", "qwen2", "tekken", "gpt-4o"})
+  void textsComeBackWhateverTheCut(String name) {
+    GgufMetadata metadata =
+        metadata("llama").toBuilder().string("tokenizer.ggml.pre", name).build();
+    String text = "It's 12345  HTMLParser, don't\n\n\tdéjà vu… 日本 <think> x";
+    try (Tokenizer tokenizer = GgufTokenizer.read(metadata, "x")) {
+      assertEquals(text, tokenizer.decode(tokenizer.encode(text, false), false));
+    }
+  }
+
+  @Test
+  void severalTemplatesAndFlagsAreWrittenAgain() {
+    GgufMetadata before =
+        metadata("llama").toBuilder()
+            .string("tokenizer.chat_template.tool_use", "{{ tools }}")
+            .strings("tokenizer.chat_templates", List.of("tool_use"))
+            .bool("tokenizer.ggml.add_bos_token", true)
+            .bool("tokenizer.ggml.add_eos_token", false)
+            .build();
+    GgufMetadata.Builder after = new GgufMetadata.Builder();
+    try (Tokenizer tokenizer = GgufTokenizer.read(before, "x")) {
+      assertEquals(1, tokenizer.encode("fox")[0]);
+      String usual = before.string("tokenizer.chat_template");
+      GgufVocabulary.write(
+          tokenizer,
+          model(304, "llama"),
+          new TreeMap<>(Map.of("default", usual, "tool_use", "{{ tools }}")),
+          after);
+    }
+    GgufMetadata written = after.build();
+    for (String key : written.keys()) {
+      assertTrue(before.contains(key) || key.endsWith("add_sep_token"), key);
+    }
+    assertTrue(written.flag("tokenizer.ggml.add_bos_token"));
+    assertEquals("{{ tools }}", written.string("tokenizer.chat_template.tool_use"));
+    assertEquals(before.strings("tokenizer.ggml.tokens"), written.strings("tokenizer.ggml.tokens"));
+  }
+
+  @Test
+  void theScoresSayWhichTokensAreMadeFirstIfTheOrderDoesNot() {
+    GgufMetadata plain = metadata("gemma3");
+    List<String> tokens = new ArrayList<>(plain.strings("tokenizer.ggml.tokens"));
+    int he = tokens.indexOf("he");
+    int th = tokens.indexOf("ow");
+    tokens.set(th, "th");
+    double[] scores = plain.numbers("tokenizer.ggml.scores");
+    float[] changed = new float[scores.length];
+    for (int i = 0; i < changed.length; i++) {
+      changed[i] = i == th ? 0 : i == he ? -50 : (float) scores[i];
+    }
+    GgufMetadata inOrder = plain.toBuilder().strings("tokenizer.ggml.tokens", tokens).build();
+    GgufMetadata byScore = inOrder.toBuilder().float32s("tokenizer.ggml.scores", changed).build();
+    try (Tokenizer before = GgufTokenizer.read(inOrder, "x");
+        Tokenizer after = GgufTokenizer.read(byScore, "x")) {
+      assertArrayEquals(new long[] {tokens.indexOf("t"), he}, before.encode("the", false));
+      assertArrayEquals(new long[] {th, tokens.indexOf("e")}, after.encode("the", false));
+    }
+  }
+
+  private static void assertRefused(String json, int tokens, String part) {
+    try (Tokenizer tokenizer =
+        Tokenizer.of(json.getBytes(StandardCharsets.UTF_8), new JsonObject(), "tokenizer.json")) {
+      String message =
+          assertThrows(
+                  DataException.class,
+                  () ->
+                      GgufVocabulary.write(
+                          tokenizer, model(tokens, "llama"), Map.of(), new GgufMetadata.Builder()))
+              .getMessage();
+      assertTrue(message.contains(part), message);
+      assertTrue(message.contains("convert_hf_to_gguf.py"), message);
+    }
+  }
+
+  @Test
+  void otherTokenizersAreRefused() {
+    JsonObject json;
+    try (Tokenizer tokenizer = GgufTokenizer.read(metadata("llama"), "x")) {
+      json =
+          JsonParser.parseString(new String(tokenizer.json(), StandardCharsets.UTF_8))
+              .getAsJsonObject();
+    }
+    assertRefused(json.toString(), 100, "expected an id below vocab_size, 100");
+    json.add("pre_tokenizer", JsonParser.parseString("{\"type\": \"Whitespace\"}"));
+    assertRefused(json.toString(), 304, "pre_tokenizer is {\"type\":\"Whitespace\"}");
+    assertRefused(
+        "{\"added_tokens\": [], \"model\": {\"type\": \"WordLevel\", \"unk_token\": \"a\","
+            + " \"vocab\": {\"a\": 0}}}",
+        1,
+        "the tokenizer's model is \"WordLevel\"; expected BPE");
+  }
+}
