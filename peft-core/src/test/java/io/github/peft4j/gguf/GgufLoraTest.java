@@ -1,5 +1,6 @@
 package io.github.peft4j.gguf;
 
+import static java.util.Objects.requireNonNull;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -48,8 +49,9 @@ class GgufLoraTest {
 
   private void assertRefused(String config, Map<String, Tensor> tensors, String part) {
     String message =
-        assertThrows(UnsupportedMethodException.class, () -> write(config, tensors, BASE))
-            .getMessage();
+        requireNonNull(
+            assertThrows(UnsupportedMethodException.class, () -> write(config, tensors, BASE))
+                .getMessage());
     assertTrue(message.contains("adapter 'x': " + part), message);
     assertTrue(message.contains("saveGguf"), message);
   }

@@ -1,5 +1,6 @@
 package io.github.peft4j.gguf;
 
+import static java.util.Objects.requireNonNull;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNull;
@@ -113,8 +114,9 @@ class GgufModelTest {
       model.saveBase(hf.toString());
     }
     assertTrue(
-        assertThrows(IllegalArgumentException.class, () -> Peft.from(hf).keepBlocks())
-            .getMessage()
+        requireNonNull(
+                assertThrows(IllegalArgumentException.class, () -> Peft.from(hf).keepBlocks())
+                    .getMessage())
             .contains("is no GGUF file"));
   }
 
@@ -213,7 +215,9 @@ class GgufModelTest {
       assertEquals("gpt2", model.base().config().text("model_type", ""));
     }
     Files.copy(file("gpt2"), folder.resolve("other.gguf"));
-    String message = assertThrows(IllegalArgumentException.class, () -> load(folder)).getMessage();
+    String message =
+        requireNonNull(
+            assertThrows(IllegalArgumentException.class, () -> load(folder)).getMessage());
     assertTrue(message.contains("pass one of [model.gguf, other.gguf]"), message);
   }
 
@@ -322,19 +326,27 @@ class GgufModelTest {
     Path target = folder.resolve("x.gguf");
     try (PeftModel model = load(hf)) {
       String message =
-          assertThrows(IllegalArgumentException.class, () -> model.saveGguf(target, GgufType.F16))
-              .getMessage();
+          requireNonNull(
+              assertThrows(
+                      IllegalArgumentException.class, () -> model.saveGguf(target, GgufType.F16))
+                  .getMessage());
       assertTrue(message.contains("'query_pre_attn_scalar' is 24.0; expected 16"), message);
       assertTrue(
-          assertThrows(IllegalArgumentException.class, () -> model.saveGguf(target, GgufType.Q4_K))
-              .getMessage()
+          requireNonNull(
+                  assertThrows(
+                          IllegalArgumentException.class,
+                          () -> model.saveGguf(target, GgufType.Q4_K))
+                      .getMessage())
               .contains("Q4_K is no type of a model to write"));
     }
     try (PeftModel model =
         Peft.from(file("llama")).device(Device.cpu()).task(Task.classification("a", "b")).load()) {
       assertTrue(
-          assertThrows(UnsupportedModelException.class, () -> model.saveGguf(target, GgufType.F16))
-              .getMessage()
+          requireNonNull(
+                  assertThrows(
+                          UnsupportedModelException.class,
+                          () -> model.saveGguf(target, GgufType.F16))
+                      .getMessage())
               .contains("it is for SEQ_CLS"));
     }
     assertTrue(Files.notExists(target));

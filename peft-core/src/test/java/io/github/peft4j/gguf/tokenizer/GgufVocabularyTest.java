@@ -1,5 +1,6 @@
 package io.github.peft4j.gguf.tokenizer;
 
+import static java.util.Objects.requireNonNull;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -54,7 +55,7 @@ class GgufVocabularyTest {
     GgufMetadata metadata =
         metadata("llama").toBuilder().string("tokenizer.ggml.pre", name).build();
     String text = "It's 12345  HTMLParser, don't\n\n\tdéjà vu… 日本 <think> x";
-    try (Tokenizer tokenizer = GgufTokenizer.read(metadata, "x")) {
+    try (Tokenizer tokenizer = requireNonNull(GgufTokenizer.read(metadata, "x"))) {
       assertEquals(text, tokenizer.decode(tokenizer.encode(text, false), false));
     }
   }
@@ -69,7 +70,7 @@ class GgufVocabularyTest {
             .bool("tokenizer.ggml.add_eos_token", false)
             .build();
     GgufMetadata.Builder after = new GgufMetadata.Builder();
-    try (Tokenizer tokenizer = GgufTokenizer.read(before, "x")) {
+    try (Tokenizer tokenizer = requireNonNull(GgufTokenizer.read(before, "x"))) {
       assertEquals(1, tokenizer.encode("fox")[0]);
       String usual = before.string("tokenizer.chat_template");
       GgufVocabulary.write(
@@ -101,8 +102,8 @@ class GgufVocabularyTest {
     }
     GgufMetadata inOrder = plain.toBuilder().strings("tokenizer.ggml.tokens", tokens).build();
     GgufMetadata byScore = inOrder.toBuilder().float32s("tokenizer.ggml.scores", changed).build();
-    try (Tokenizer before = GgufTokenizer.read(inOrder, "x");
-        Tokenizer after = GgufTokenizer.read(byScore, "x")) {
+    try (Tokenizer before = requireNonNull(GgufTokenizer.read(inOrder, "x"));
+        Tokenizer after = requireNonNull(GgufTokenizer.read(byScore, "x"))) {
       assertArrayEquals(new long[] {tokens.indexOf("t"), he}, before.encode("the", false));
       assertArrayEquals(new long[] {th, tokens.indexOf("e")}, after.encode("the", false));
     }
@@ -112,12 +113,16 @@ class GgufVocabularyTest {
     try (Tokenizer tokenizer =
         Tokenizer.of(json.getBytes(StandardCharsets.UTF_8), new JsonObject(), "tokenizer.json")) {
       String message =
-          assertThrows(
-                  DataException.class,
-                  () ->
-                      GgufVocabulary.write(
-                          tokenizer, model(tokens, "llama"), Map.of(), new GgufMetadata.Builder()))
-              .getMessage();
+          requireNonNull(
+              assertThrows(
+                      DataException.class,
+                      () ->
+                          GgufVocabulary.write(
+                              tokenizer,
+                              model(tokens, "llama"),
+                              Map.of(),
+                              new GgufMetadata.Builder()))
+                  .getMessage());
       assertTrue(message.contains(part), message);
       assertTrue(message.contains("convert_hf_to_gguf.py"), message);
     }
@@ -126,7 +131,7 @@ class GgufVocabularyTest {
   @Test
   void otherTokenizersAreRefused() {
     JsonObject json;
-    try (Tokenizer tokenizer = GgufTokenizer.read(metadata("llama"), "x")) {
+    try (Tokenizer tokenizer = requireNonNull(GgufTokenizer.read(metadata("llama"), "x"))) {
       json =
           JsonParser.parseString(new String(tokenizer.json(), StandardCharsets.UTF_8))
               .getAsJsonObject();
