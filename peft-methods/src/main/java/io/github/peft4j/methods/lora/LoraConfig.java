@@ -45,8 +45,8 @@ import org.jspecify.annotations.Nullable;
  *     initialisation
  * @param cordaConfig settings of CorDA initialisation. Null for CorDA's defaults, and for any other
  *     initialisation
- * @param loftqConfig settings of LoftQ initialisation, which no other one reads. {@link
- *     LoftqConfig#NONE} for LoftQ's defaults
+ * @param loftqConfig settings of LoftQ initialisation, which no other one reads. {@code
+ *     LoftqConfig.NONE} for LoftQ's defaults
  * @param trainableTokenIndices tokens whose vectors are also trained, such as those of new words,
  *     or null for none
  * @param targetParameters tensors that are adapted instead of modules, by name ending, such as
