@@ -28,10 +28,12 @@ import io.github.peft4j.tuner.Trainable;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.stream.Stream;
 import org.assertj.core.data.Offset;
 
 /** One adapter of AdapterHub's library, and all that must be the same here. */
@@ -230,6 +232,18 @@ final class AdapterHubCase {
 
   private void checkFiles(PeftModel model, Path folder) throws IOException {
     Path written = Files.createTempDirectory("adapterhub");
+    try {
+      checkFiles(model, folder, written);
+    } finally {
+      try (Stream<Path> all = Files.walk(written)) {
+        for (Path path : all.sorted(Comparator.reverseOrder()).toList()) {
+          Files.delete(path);
+        }
+      }
+    }
+  }
+
+  private void checkFiles(PeftModel model, Path folder, Path written) throws IOException {
     model.saveAdapterHub(PeftModel.DEFAULT, written);
     assertThat(comparable(config(written))).isEqualTo(comparable(config(folder)));
     try (TensorSource mine = weights(written);
