@@ -13,10 +13,10 @@ import org.slf4j.LoggerFactory;
 import org.slf4j.event.Level;
 
 /**
- * What a text names that may be a folder or a repository of the hub.
+ * What a text names that may be a folder, a GGUF file or a repository of the hub.
  *
  * @param name as the user gave it: {@code base_model_name_or_path} in adapter files
- * @param folder that holds the files; for a repository, in the hub's cache
+ * @param folder that holds the files, or a GGUF file; for a repository, in the hub's cache
  */
 record FolderOrHub(String name, Path folder) {
 
@@ -44,6 +44,11 @@ record FolderOrHub(String name, Path folder) {
                 name);
       }
       return new FolderOrHub(name, existing.get());
+    }
+    if (name.endsWith(".gguf")) {
+      throw new IllegalArgumentException(
+          "there is no file '%s'%s. If a repository on the hub has this name, pass HubModel.of(…)"
+              .formatted(name, seenFrom(name)));
     }
     if (noRepository.isPresent()) {
       throw new IllegalArgumentException(

@@ -69,8 +69,9 @@ abstract class LoadedModel extends ModelBlock implements AutoCloseable {
                       new IllegalStateException(
                           origin()
                               + " has no chat template: neither chat_template.jinja nor the field"
-                              + " chat_template in tokenizer_config.json. Write one into"
-                              + " chat_template.jinja in the model's folder"));
+                              + " chat_template in tokenizer_config.json, nor, in a GGUF file,"
+                              + " tokenizer.chat_template. Write one into chat_template.jinja in"
+                              + " the model's folder"));
       chatTemplate = known;
     }
     return known;

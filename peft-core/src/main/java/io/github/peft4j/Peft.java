@@ -47,9 +47,9 @@ public final class Peft {
    * there is one, else in float32 on the CPU.
    *
    * @param folderOrName a folder with config.json, model.safetensors (or shards) and, to work with
-   *     texts, tokenizer.json; or the name of a repository on the Hugging Face hub, {@code
-   *     org/name}, whose files are downloaded into the cache that Python's libraries share. If
-   *     there is a folder of this name, the folder is loaded
+   *     texts, tokenizer.json; or a GGUF file; or the name of a repository on the Hugging Face hub,
+   *     {@code org/name}, whose files are downloaded into the cache that Python's libraries share.
+   *     If there is a folder or file of this name, it is loaded
    * @return the model, which the caller closes
    * @throws IllegalArgumentException if files are missing or do not fit together, or if there is no
    *     such folder and no repository can have this name
@@ -70,8 +70,9 @@ public final class Peft {
   }
 
   /**
-   * Starts loading a folder, or a repository of the Hugging Face hub if there is no folder of this
-   * name, for settings such as device, precision and seed. A repository is downloaded at once.
+   * Starts loading a folder or a GGUF file, or a repository of the Hugging Face hub if there is
+   * neither of this name, for settings such as device, precision and seed. A repository is
+   * downloaded at once.
    */
   public static Loader from(String folderOrName) {
     return from(FolderOrHub.model(folderOrName));
@@ -90,7 +91,7 @@ public final class Peft {
     return from(new FolderOrHub(model.id(), model.download()));
   }
 
-  /** Starts loading a model folder, for settings such as device, precision and seed. */
+  /** Starts loading a folder or a GGUF file, for settings such as device, precision and seed. */
   public static Loader from(Path folder) {
     return from(new FolderOrHub(folder.toString(), folder));
   }
@@ -243,11 +244,18 @@ public final class Peft {
      *
      * @return the model, which the caller closes
      * @throws IllegalArgumentException if files are missing or do not fit together, if there is no
-     *     such GPU, or if the device does not compute with what {@link #quantize} asks for
+     *     such GPU, if the device does not compute with what {@link #quantize} asks for, or if
+     *     weights are to be kept in blocks and to be quantised
      * @throws io.github.peft4j.transformer.config.UnsupportedModelException if the model's family
      *     is not supported; the message lists those that are
      */
     public PeftModel load() {
+      if (quantization != null && inBlocks) {
+        throw new IllegalArgumentException(
+            ("%s: keepBlocks() keeps the weights as the file has them, quantize(%s) in another form;"
+                    + " take one of the two")
+                .formatted(origin, quantization.named()));
+      }
       Engine engine = PyTorch.engine();
       Device where = device(engine.getGpuCount());
       Models.check(config);

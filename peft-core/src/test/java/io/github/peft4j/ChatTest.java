@@ -75,7 +75,8 @@ class ChatTest {
     try (PeftModel model = Peft.load(SharedFolder.require("models/stories260K").toString())) {
       assertThatThrownBy(() -> model.chat(Message.user("Hi")))
           .isInstanceOf(IllegalStateException.class)
-          .hasMessageContaining("has no chat template");
+          .hasMessageContaining("has no chat template")
+          .hasMessageContaining("in a GGUF file, tokenizer.chat_template");
     }
   }
 }

@@ -143,6 +143,14 @@ class HubLoadingTest {
   }
 
   @Test
+  void aFileThatIsMissingIsNotLookedForOnTheHub() {
+    assertThatThrownBy(() -> Peft.load("models/missing.gguf"))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageStartingWith("there is no file 'models/missing.gguf' in ");
+    assertThat(hub.requests).isEmpty();
+  }
+
+  @Test
   void aGatedModelIsSaidToBeGatedFirst() {
     hub.misbehave("listing", FakeHub.status(403, "X-Error-Code", "GatedRepo"));
     assertThatThrownBy(() -> Peft.load(FakeHub.ID))

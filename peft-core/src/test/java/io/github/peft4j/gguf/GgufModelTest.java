@@ -28,6 +28,7 @@ import io.github.peft4j.io.gguf.GgufFile;
 import io.github.peft4j.io.gguf.GgufMetadata;
 import io.github.peft4j.io.gguf.GgufType;
 import io.github.peft4j.io.gguf.GgufWriter;
+import io.github.peft4j.quantization.bitsandbytes.Nf4;
 import io.github.peft4j.transformer.config.Task;
 import io.github.peft4j.transformer.config.UnsupportedModelException;
 import io.github.peft4j.tuner.site.ParameterSite;
@@ -118,6 +119,16 @@ class GgufModelTest {
                 assertThrows(IllegalArgumentException.class, () -> Peft.from(hf).keepBlocks())
                     .getMessage())
             .contains("is no GGUF file"));
+  }
+
+  @Test
+  void blocksAreNotQuantizedAgain() {
+    Peft.Loader both = Peft.from(file("llama")).keepBlocks().quantize(Nf4.plain());
+    assertTrue(
+        requireNonNull(assertThrows(IllegalArgumentException.class, both::load).getMessage())
+            .endsWith(
+                "llama.gguf: keepBlocks() keeps the weights as the file has them, quantize(NF4) in"
+                    + " another form; take one of the two"));
   }
 
   /** The files have the order of llama.cpp's converter; Q8_0 of numbers out of Q8_0 is the same. */

@@ -25,7 +25,7 @@ final class ModelOptions {
       names = "--model",
       paramLabel = "DIR|NAME",
       description =
-          "A Hugging Face folder; org/name on the Hugging Face hub; or "
+          "A Hugging Face folder; a .gguf file; org/name on the Hugging Face hub; or "
               + MINILM
               + ", out of a jar.")
   @Nullable String model;

@@ -25,7 +25,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -74,7 +76,7 @@ final class Checkpoint implements Weights {
   private final List<String> dense = new ArrayList<>();
 
   /** The number of maps whose weight stays as it is stored, in fewer bits. */
-  private int kept;
+  private final Map<String, Integer> kept = new TreeMap<>();
 
   private int quantized;
 
@@ -200,8 +202,8 @@ final class Checkpoint implements Weights {
     String weight = name + ".weight";
     QuantizedTensors matrices = stored;
     if (matrices != null && matrices.isQuantized(stored(weight)) && fits(weight, out, in)) {
-      kept++;
       FrozenMatrix matrix = matrices.matrix(stored(weight), transposed, loader);
+      kept.merge(matrix.quantization().named(), 1, Integer::sum);
       NDArray shift = bias ? tensor(name + ".bias", out) : null;
       return new Linear(name, role, matrix, shift, transposed);
     }
@@ -357,8 +359,13 @@ final class Checkpoint implements Weights {
     if (quantization != null) {
       sayWhatIsQuantized(quantization);
     }
-    if (kept > 0) {
-      LOG.info("{}: {} linear maps are kept in fewer bits, as they are stored", what, kept);
+    if (!kept.isEmpty()) {
+      LOG.info(
+          "{}: linear maps are kept as they are stored: {}",
+          what,
+          kept.entrySet().stream()
+              .map(format -> format.getValue() + " as " + format.getKey())
+              .collect(Collectors.joining(", ")));
     }
     if (!dense.isEmpty()) {
       LOG.warn(
