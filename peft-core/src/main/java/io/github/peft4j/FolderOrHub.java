@@ -46,9 +46,7 @@ record FolderOrHub(String name, Path folder) {
       return new FolderOrHub(name, existing.get());
     }
     if (name.endsWith(".gguf")) {
-      throw new IllegalArgumentException(
-          "there is no file '%s'%s. If a repository on the hub has this name, pass HubModel.of(…)"
-              .formatted(name, seenFrom(name)));
+      throw new IllegalArgumentException("there is no file '%s'%s".formatted(name, seenFrom(name)));
     }
     if (noRepository.isPresent()) {
       throw new IllegalArgumentException(
