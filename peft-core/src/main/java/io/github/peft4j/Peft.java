@@ -61,6 +61,11 @@ public final class Peft {
     return from(folderOrName).load();
   }
 
+  /** Loads a folder or a GGUF file, as {@link #load(String)}. */
+  public static PeftModel load(Path folderOrFile) {
+    return from(folderOrFile).load();
+  }
+
   /**
    * Loads a model for a task. If the checkpoint has no head for the task, the head gets new random
    * weights. Device and precision are those of {@link #load(String)}.

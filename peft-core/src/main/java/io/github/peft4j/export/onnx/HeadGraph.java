@@ -86,7 +86,7 @@ record HeadGraph(TransformerModel model, HeadSpec spec, Nodes nodes, Weights wei
       if (step instanceof Step.Dense dense) {
         x = weights.linear(dense.name(), x);
       } else if (step instanceof Step.Activate activate) {
-        x = Activations.apply(activate.function(), x, nodes);
+        x = ActivationNodes.apply(activate.function(), x, nodes);
       } else if (step instanceof Step.Norm norm) {
         x = weights.norm(norm.name(), norm.spec(), x);
       } else if (!(step instanceof Step.Dropout)) { // which does nothing in inference

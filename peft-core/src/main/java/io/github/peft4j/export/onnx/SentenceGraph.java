@@ -40,7 +40,7 @@ record SentenceGraph(EmbeddingSettings settings, Nodes nodes, Text text) {
     String mapped = nodes.op("MatMul", x, nodes.transpose(weight, 1, 0));
     float[] bias = layer.bias();
     String y = bias == null ? mapped : nodes.add(mapped, nodes.numbers(bias, layer.out()));
-    return Activations.apply(layer.activation(), y, nodes);
+    return ActivationNodes.apply(layer.activation(), y, nodes);
   }
 
   /** x / |x|. */

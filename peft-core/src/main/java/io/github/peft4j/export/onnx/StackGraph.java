@@ -121,7 +121,7 @@ final class StackGraph {
     Activation f = network.activation();
     if (network.network() instanceof Network.Plain plain) {
       String up = weights.linear(layer + "." + plain.up(), x);
-      return weights.linear(layer + "." + plain.down(), Activations.apply(f, up, nodes));
+      return weights.linear(layer + "." + plain.down(), ActivationNodes.apply(f, up, nodes));
     }
     if (network.network() instanceof Network.Gated gated) {
       String gate = weights.linear(layer + "." + gated.gate(), x);
@@ -138,6 +138,6 @@ final class StackGraph {
   }
 
   private String gated(Activation f, String gate, String up) {
-    return nodes.mul(Activations.apply(f, gate, nodes), up);
+    return nodes.mul(ActivationNodes.apply(f, gate, nodes), up);
   }
 }

@@ -4,9 +4,9 @@ import io.github.peft4j.transformer.activation.Activation;
 import java.util.Map;
 
 /** Activation functions as nodes. */
-final class Activations {
+final class ActivationNodes {
 
-  private Activations() {}
+  private ActivationNodes() {}
 
   /** f(x). */
   static String apply(Activation f, String x, Nodes nodes) {
