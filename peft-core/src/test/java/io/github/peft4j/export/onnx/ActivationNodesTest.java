@@ -23,7 +23,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
-class ActivationsTest {
+class ActivationNodesTest {
 
   @TempDir private Path folder;
 
@@ -33,7 +33,7 @@ class ActivationsTest {
     OnnxWriter writer = new OnnxWriter();
     Nodes nodes = new Nodes(writer);
     writer.input("x", DType.F32, "n");
-    nodes.output(Activations.apply(f, "x", nodes), "y", DType.F32, "n");
+    nodes.output(ActivationNodes.apply(f, "x", nodes), "y", DType.F32, "n");
     try (FileGroup files = new FileGroup(folder)) {
       writer.writeTo(files, "f.onnx", OnnxWriter.LARGEST_FILE);
       files.commit();
