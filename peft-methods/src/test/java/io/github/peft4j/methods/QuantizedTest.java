@@ -259,7 +259,7 @@ class QuantizedTest {
 
   /** What starts at the dense weights leaves no array of them. */
   @ParameterizedTest
-  @ValueSource(strings = {"Full", "Selective", "MovementPruning", "ChildTuningF", "Delora", "Pissa"})
+  @ValueSource(strings = {"Full", "Selective", "MovementPruning", "ChildTuningF", "Delora"})
   void anAdapterThatIsRemovedLeavesNothing(String method) throws IOException {
     MethodCase made =
         MethodsTest.methods().filter(m -> m.name().equals(method)).findFirst().orElseThrow();

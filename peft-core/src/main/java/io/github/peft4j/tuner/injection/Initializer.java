@@ -121,7 +121,7 @@ public final class Initializer {
     }
   }
 
-  /** A copy of a parameter's frozen value. Of a matrix in fewer bits, the dense numbers are freed. */
+  /** A copy of a parameter's frozen value. A matrix in fewer bits leaves no dense numbers. */
   public NDArray copy(ParameterSite site) {
     try (Scope scope = new Scope()) {
       return scope.keep(copy(site.frozen()));
