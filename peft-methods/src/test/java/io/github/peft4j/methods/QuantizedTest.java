@@ -257,6 +257,20 @@ class QuantizedTest {
     }
   }
 
+  /** What starts at the dense weights leaves no array of them. */
+  @ParameterizedTest
+  @ValueSource(strings = {"Full", "Selective", "MovementPruning", "ChildTuningF", "Delora"})
+  void anAdapterThatIsRemovedLeavesNothing(String method) throws IOException {
+    MethodCase made =
+        MethodsTest.methods().filter(m -> m.name().equals(method)).findFirst().orElseThrow();
+    try (PeftModel model = quantized("llama", Nf4.doubleQuantized())) {
+      long before = Tensors.live();
+      model.adapt(made.config()).remove(PeftModel.DEFAULT);
+
+      assertThat(Tensors.live()).isEqualTo(before);
+    }
+  }
+
   /** No array of a pass or a merge is left. */
   @Test
   void denseCopiesAreFreed() throws IOException {

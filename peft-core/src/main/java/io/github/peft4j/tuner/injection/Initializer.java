@@ -4,7 +4,9 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import io.github.peft4j.kernel.Precision;
+import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.tuner.site.ParameterSite;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
@@ -116,6 +118,13 @@ public final class Initializer {
   public NDArray copy(NDArray tensor) {
     try (NDArray cast = Tensors.cast(tensor, precision)) {
       return track(cast.duplicate());
+    }
+  }
+
+  /** A copy of a parameter's frozen value. A matrix in fewer bits leaves no dense numbers. */
+  public NDArray copy(ParameterSite site) {
+    try (Scope scope = new Scope()) {
+      return scope.keep(copy(site.frozen()));
     }
   }
 

@@ -208,7 +208,7 @@ public final class Sites {
    */
   public void train(ParameterSite site, String key) {
     if (layers.at(site) == null) {
-      rewrite(site, new TrainableCopy(key, initial.copy(site.frozen())));
+      rewrite(site, new TrainableCopy(key, initial.copy(site)));
     }
   }
 
@@ -219,7 +219,7 @@ public final class Sites {
 
   /** Replaces a tensor of the model with the adapter's own, without training it. */
   public void bring(ParameterSite site) {
-    rewrite(site, new TrainableCopy("", initial.copy(site.frozen()), false));
+    rewrite(site, new TrainableCopy("", initial.copy(site), false));
   }
 
   /**
@@ -230,7 +230,7 @@ public final class Sites {
   }
 
   private NDArray copy(LinearSite output) {
-    return initial.copy(output.weight().frozen());
+    return initial.copy(output.weight());
   }
 
   /**

@@ -3,6 +3,7 @@ package io.github.peft4j.methods.delora;
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Dropout;
 import io.github.peft4j.kernel.Kernel;
+import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.methods.common.linear.WeightDelta;
 import io.github.peft4j.tuner.Forward;
 import io.github.peft4j.tuner.Mergeable;
@@ -71,9 +72,11 @@ final class DeloraLinear extends TunerLayer<NDArray, NDArray> implements Mergeab
     this.b = trainable("delora_B", b);
     this.bound = trainable("delora_lambda", bound);
     int outputs = site.isTransposed() ? 1 : 0;
-    this.lengths =
-        buffer(
-            "delora_w_norm", LENGTHS.with("outputs", outputs).call(site.weight().frozen(), bound));
+    try (Scope scope = new Scope()) { // frees the dense numbers of a matrix in fewer bits
+      NDArray frozen = site.weight().frozen();
+      NDArray norms = scope.keep(LENGTHS.with("outputs", outputs).call(frozen, bound));
+      this.lengths = buffer("delora_w_norm", norms);
+    }
     this.dropout = dropout;
     long r = a.getShape().get(0);
     this.delora = DELORA.with("r", r).with("in", site.inFeatures()).with("out", site.outFeatures());

@@ -105,7 +105,7 @@ final class PrunedWeight extends TensorDelta {
     this.site = site;
     this.method = config.pruningMethod();
     String own = KeptWeight.ownName(site);
-    this.weight = trainable(own + KeptWeight.VALUES, initial.copy(site.frozen()));
+    this.weight = trainable(own + KeptWeight.VALUES, initial.copy(site));
     this.kept =
         buffer(own + KeptWeight.KEPT, weight.value().getManager().create(new int[1], new Shape(1)));
     this.scores = start == null ? null : unsaved(own + SCORES, start);

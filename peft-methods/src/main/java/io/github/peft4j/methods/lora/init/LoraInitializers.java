@@ -74,7 +74,7 @@ final class LoraInitializers {
 
     /** W (out, in) in the precision of A and B. */
     NDArray weight() {
-      NDArray w = initial.copy(site.weight().frozen());
+      NDArray w = initial.copy(site.weight());
       return site.isTransposed() ? AS_USED.call(w) : w;
     }
 
