@@ -87,10 +87,11 @@ final class SequenceRows implements Joining<Sequence> {
           || other.prompt().embeddedCount() != first.prompt().embeddedCount()) {
         throw new IllegalStateException(
             "adapters side by side have to put as many virtual tokens or prefixes in front of the"
-                + " sequence, and in the same way, but there are "
+                + " sequence, in the same way, but there are "
                 + inFront(first)
-                + ", and "
+                + " and "
                 + inFront(other)
+                + (inFront(first) == inFront(other) ? " of two kinds" : "")
                 + "; take prompts of one kind and of equal length, or run the adapters one after"
                 + " the other");
       }
@@ -98,12 +99,9 @@ final class SequenceRows implements Joining<Sequence> {
     return first;
   }
 
-  private static String inFront(Sequence value) {
-    return "%d virtual tokens, %d that are embedded with the text, positions that begin at %d, and keys at %d"
-        .formatted(
-            value.prompt().count(),
-            value.prompt().embeddedCount(),
-            value.positions().shift(),
-            value.positions().keyOffset());
+  private static long inFront(Sequence value) {
+    Positions positions = value.positions();
+    Prompt prompt = value.prompt();
+    return prompt.count() + prompt.embeddedCount() + positions.shift() + positions.keyOffset();
   }
 }
