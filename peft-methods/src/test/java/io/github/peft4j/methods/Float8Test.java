@@ -10,19 +10,14 @@ import io.github.peft4j.Peft;
 import io.github.peft4j.PeftModel;
 import io.github.peft4j.config.PeftConfig;
 import io.github.peft4j.kernel.Precision;
-import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.methods.lora.LoraConfig;
 import io.github.peft4j.quantization.float8.Float8;
-import io.github.peft4j.transformer.Decoding;
-import io.github.peft4j.transformer.ModelCall;
-import io.github.peft4j.transformer.pass.ModelInput;
 import io.github.peft4j.tuner.site.ParameterSite;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.IntStream;
@@ -42,7 +37,6 @@ class Float8Test {
   private static final LoraConfig LORA =
       LoraConfig.ofRank(2).loraAlpha(4).targetModules("all-linear");
 
-  private static final String REPEATED = "peft4j.repeatedSteps";
   private static final String DERIVATIVES = "peft4j.derivatives";
   private static final @Nullable String GIVEN = System.getProperty(DERIVATIVES);
 
@@ -227,34 +221,7 @@ class Float8Test {
     long[] text = {9, 4, 7, 12, 3, 8};
     try (PeftModel model = load(family, Float8.ONE_LAYOUT).adapt(LORA)) {
       MethodContract.perturb(model.adapter(PeftModel.DEFAULT), 11);
-      float[] read = logits(model, text);
-      for (String repeated : List.of("false", "true")) {
-        System.setProperty(REPEATED, repeated);
-        try (ModelCall call = model.newCall();
-            Decoding written = call.decode(List.of(new long[] {text[0]}), 0);
-            Scope scope = new Scope()) {
-          int width = read.length / text.length;
-          for (int i = 0; i < text.length; i++) {
-            assertThat(Tensors.floats(written.logits()))
-                .as("repeated: %s, step %d", repeated, i)
-                .containsExactly(
-                    Arrays.copyOfRange(read, i * width, (i + 1) * width), within(1e-4f));
-            if (i + 1 < text.length) {
-              written.append(new long[] {text[i + 1]}, new boolean[] {true});
-            }
-          }
-        } finally {
-          System.clearProperty(REPEATED);
-        }
-      }
-    }
-  }
-
-  private static float[] logits(PeftModel model, long[] text) {
-    try (ModelCall call = model.newCall();
-        Scope scope = new Scope()) {
-      return Tensors.floats(
-          call.logits(ModelInput.of(model.base().manager(), new long[][] {text}, null)));
+      WrittenAsRead.check(model, text);
     }
   }
 

@@ -8,7 +8,6 @@ import ai.djl.Device;
 import io.github.peft4j.Peft;
 import io.github.peft4j.PeftModel;
 import io.github.peft4j.kernel.Precision;
-import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.methods.lora.LoraConfig;
 import io.github.peft4j.quantization.FrozenMatrix;
@@ -17,14 +16,10 @@ import io.github.peft4j.quantization.bitsandbytes.Fp4;
 import io.github.peft4j.quantization.bitsandbytes.Int8;
 import io.github.peft4j.quantization.bitsandbytes.Nf4;
 import io.github.peft4j.quantization.gguf.GgufBlocks;
-import io.github.peft4j.transformer.Decoding;
-import io.github.peft4j.transformer.ModelCall;
-import io.github.peft4j.transformer.pass.ModelInput;
 import io.github.peft4j.tuner.site.ParameterSite;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -49,8 +44,6 @@ class QuantizedTest {
   private static final String SOME =
       "Lora|Dora|Pissa|Olora|LoraOnTensors|AdaLora|Ia3|BitFit|Full|Shira|Spiel|Oft|Hira|Vera|Pfeiffer|PrefixTuning";
   private static final String LLAMAS_MODULES = ".*OfEmbeddings|LoraWithTiedOutput|LoraOnTensors";
-  private static final String REPEATED = "peft4j.repeatedSteps";
-
   @TempDir Path folder;
 
   static Stream<Quantization> quantizations() {
@@ -224,36 +217,7 @@ class QuantizedTest {
     long[] text = {9, 4, 7, 12, 3, 8};
     try (PeftModel model = quantized(family, Nf4.doubleQuantized()).adapt(LORA)) {
       MethodContract.perturb(model.adapter(PeftModel.DEFAULT), 11);
-      float[] read = logits(model, text);
-      for (String repeated : List.of("false", "true")) {
-        System.setProperty(REPEATED, repeated);
-        try (ModelCall call = model.newCall();
-            Decoding written = call.decode(List.of(new long[] {text[0]}), 0);
-            Scope scope = new Scope()) {
-          assertThat(scope).isNotNull();
-          int width = read.length / text.length;
-          for (int i = 0; i < text.length; i++) {
-            assertThat(Tensors.floats(written.logits()))
-                .as("repeated: %s, step %d", repeated, i)
-                .containsExactly(
-                    Arrays.copyOfRange(read, i * width, (i + 1) * width), within(1e-4f));
-            if (i + 1 < text.length) {
-              written.append(new long[] {text[i + 1]}, new boolean[] {true});
-            }
-          }
-        } finally {
-          System.clearProperty(REPEATED);
-        }
-      }
-    }
-  }
-
-  private static float[] logits(PeftModel model, long[] text) {
-    try (ModelCall call = model.newCall();
-        Scope scope = new Scope()) {
-      assertThat(scope).isNotNull();
-      return Tensors.floats(
-          call.logits(ModelInput.of(model.base().manager(), new long[][] {text}, null)));
+      WrittenAsRead.check(model, text);
     }
   }
 
