@@ -796,7 +796,6 @@ public abstract class Tape {
       Autograd.without(
           () -> {
             try (Scope scope = new Scope()) {
-              assert scope != null;
               return SET.call(tensor, again.apply(tensor));
             }
           });

@@ -15,7 +15,7 @@ import org.jspecify.annotations.Nullable;
  * Products x Wᵀ + b with a frozen matrix that is made dense for each of them, in the forward and
  * again in the backward pass. The dense copy is freed after each product.
  */
-public final class DenseProduct {
+final class DenseProduct {
 
   private static final Kernel LINEAR =
       Kernel.of(
@@ -92,7 +92,7 @@ public final class DenseProduct {
    * @param out the number of rows of the matrix
    * @param parts what is stored; the caller closes them, later than the last backward pass
    */
-  public DenseProduct(Kernel dense, long out, NDArray... parts) {
+  DenseProduct(Kernel dense, long out, NDArray... parts) {
     this.dense = dense;
     this.parts = parts.clone();
     String stored =
@@ -131,7 +131,7 @@ public final class DenseProduct {
    * @param bias (out), or null
    * @return (…, out), in the precision of x
    */
-  public NDArray map(NDArray x, @Nullable NDArray bias) {
+  NDArray map(NDArray x, @Nullable NDArray bias) {
     boolean graph =
         Autograd.isRecording()
             && !Kernel.isNoted()

@@ -88,7 +88,6 @@ final class BitsandbytesParity {
     Precision stored = precision(file.info(name + "x"));
     try (Scope scope = new Scope();
         TensorLoader loader = new TensorLoader(manager, stored)) {
-      assert scope != null;
       try (NDArray x = loader.load(file, name + "x");
           Int8Matrix matrix = Int8.BY_ROW.store(x, false, Precision.FLOAT32)) {
         tally.same(name + "CB", bytes(matrix.numbers()), bytes(name + "CB"));
@@ -115,7 +114,6 @@ final class BitsandbytesParity {
     String what = label + name;
     try (Scope scope = new Scope();
         TensorLoader loader = new TensorLoader(manager, precision)) {
-      assert scope != null;
       NDArray x = loader.load(file, name + "x");
       try (FourBitMatrix matrix = format.store(x, false, precision)) {
         Stored stored = matrix.stored();

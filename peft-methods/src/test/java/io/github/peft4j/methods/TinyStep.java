@@ -28,7 +28,6 @@ record TinyStep(double loss, float[] gradients) {
     double share = 1.0 / model.count(targets);
     double loss;
     try (Scope scope = new Scope()) {
-      assert scope != null;
       Activations activations = recompute ? Activations.RECOMPUTED : Activations.KEPT;
       Backpropagation back = new Backpropagation(model, activations);
       loss = share * back.run(TinyFamily.input(model), targets, share, 0);
@@ -55,7 +54,6 @@ record TinyStep(double loss, float[] gradients) {
   static float[] logits(PeftModel model) {
     try (ModelCall call = model.newCall();
         Scope scope = new Scope()) {
-      assert scope != null;
       return Tensors.floats(call.logits(TinyFamily.input(model)));
     }
   }

@@ -9,8 +9,9 @@ import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.Scope;
-import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.quantization.Quantization;
+import io.github.peft4j.quantization.Weights;
+import java.util.Arrays;
 import java.util.Locale;
 
 /**
@@ -97,13 +98,6 @@ public final class FourBit implements Quantization {
           """)
           .with("block", NESTED_BLOCK);
 
-  private static final Kernel BY_ROWS =
-      Kernel.of(
-          """
-          def rows(w: Tensor) -> Tensor:
-              return torch.contiguous({w})
-          """);
-
   private final FourBitCode code;
   private final boolean nested;
 
@@ -127,17 +121,17 @@ public final class FourBit implements Quantization {
     NDManager manager = weight.getManager();
     return Autograd.without(
         () -> {
-          try (Scope scope = new Scope()) {
-            assert scope != null;
-            NDArray rows = BY_ROWS.with("w", transposed ? "torch.t(w)" : "w").call(weight);
+          try (Scope scope = new Scope()) { // the matrix keeps its arrays
+            NDArray rows = Weights.byRows(weight, transposed);
             NDList both = QUANTIZE.callForAll(rows, code.bounds(manager), code.order(manager));
             NDArray largest = both.get(1);
-            requireFinite(largest);
+            Weights.requireFinite(largest, "", this);
             NestedStatistics statistics = null;
             if (nested) {
-              NDArray bounds = manager.create(DynamicMap.bounds());
-              NDList parts = NEST.callForAll(largest, bounds);
-              NDArray map = manager.create(DynamicMap.values());
+              float[] values = DynamicMap.values(true);
+              float[] middles = Arrays.copyOf(DynamicMap.middles(values), values.length - 1);
+              NDList parts = NEST.callForAll(largest, manager.create(middles));
+              NDArray map = manager.create(values);
               largest = parts.get(0);
               statistics = new NestedStatistics(parts.get(1), map, parts.get(2), NESTED_BLOCK);
             }
@@ -149,17 +143,6 @@ public final class FourBit implements Quantization {
                 precision);
           }
         });
-  }
-
-  private void requireFinite(NDArray largest) {
-    for (float each : Tensors.floats(largest.abs().max(new int[] {0}))) {
-      if (!Float.isFinite(each)) {
-        throw new IllegalArgumentException(
-            "a weight has numbers that are not finite, which "
-                + named()
-                + " cannot keep; check the checkpoint, or load the model without quantize(…)");
-      }
-    }
   }
 
   /** Every matrix fits. */

@@ -1,21 +1,18 @@
 package io.github.peft4j.quantization.bitsandbytes;
 
 import ai.djl.ndarray.NDArray;
-import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Precision;
-import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.cuda.CudaText;
-import io.github.peft4j.quantization.DenseProduct;
-import io.github.peft4j.quantization.FrozenMatrix;
-import java.util.ArrayList;
+import io.github.peft4j.quantization.StoredMatrix;
 import java.util.List;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /** A frozen matrix in four bits. See {@link FourBit}. */
-public final class FourBitMatrix implements FrozenMatrix {
+public final class FourBitMatrix extends StoredMatrix {
 
   /**
    * What bitsandbytes stores of a matrix with n numbers.
@@ -79,34 +76,17 @@ public final class FourBitMatrix implements FrozenMatrix {
                   return numbers(packed, nested(absmax, most, map, offset), pairs)
               """);
 
-  private static final Kernel TURNED =
-      Kernel.of(
-          """
-          def turned(w: Tensor) -> Tensor:
-              return torch.contiguous(torch.t(w))
-          """);
-
   private final FourBit format;
   private final Stored stored;
-  private final NDArray pairs;
-  private final Shape rows;
-  private final boolean transposed;
-  private final Kernel dense;
-  private final NDArray[] arguments;
-  private final DenseProduct product;
 
   private FourBitMatrix(
       FourBit format, Stored stored, Shape rows, boolean transposed, Precision precision) {
+    super(dense(stored, rows, precision), rows, transposed, parts(format, stored));
     this.format = format;
     this.stored = stored;
-    this.rows = rows;
-    this.transposed = transposed;
-    NDManager manager = stored.packed().getManager();
-    this.pairs = manager.create(pairs(format.codes()), new Shape(256, 2));
-    List<NDArray> all = new ArrayList<>(stored.arrays());
-    all.add(pairs);
-    all.forEach(Scope::release);
-    this.arguments = all.toArray(NDArray[]::new);
+  }
+
+  private static Kernel dense(Stored stored, Shape rows, Precision precision) {
     NestedStatistics nested = stored.nested();
     Kernel kernel = nested == null ? PLAIN : DOUBLE.with("nested_block", nested.block());
     Kernel shaped =
@@ -118,8 +98,12 @@ public final class FourBitMatrix implements FrozenMatrix {
     CudaText text =
         BitsandbytesText.fourBit(
             precision, rows, stored.block(), nested == null ? 0 : nested.block());
-    this.dense = text == null ? shaped : shaped.cuda(text);
-    this.product = new DenseProduct(dense, rows.get(0), arguments);
+    return text == null ? shaped : shaped.cuda(text);
+  }
+
+  private static NDArray[] parts(FourBit format, Stored stored) {
+    NDArray pairs = stored.packed().getManager().create(pairs(format.codes()), new Shape(256, 2));
+    return Stream.concat(stored.arrays().stream(), Stream.of(pairs)).toArray(NDArray[]::new);
   }
 
   /**
@@ -178,36 +162,6 @@ public final class FourBitMatrix implements FrozenMatrix {
     return pairs;
   }
 
-  @Override
-  public NDArray map(NDArray x, @Nullable NDArray bias) {
-    return product.map(x, bias);
-  }
-
-  @Override
-  public NDArray dense() {
-    if (!transposed) {
-      return dense.call(arguments);
-    }
-    try (Scope scope = new Scope()) {
-      return scope.keep(TURNED.call(dense.call(arguments)));
-    }
-  }
-
-  @Override
-  public Shape shape() {
-    return transposed ? new Shape(rows.get(1), rows.get(0)) : rows;
-  }
-
-  @Override
-  public NDArray numbers() {
-    return stored.packed();
-  }
-
-  /** The shape (out, in), in which codes lie row by row. */
-  public Shape rows() {
-    return rows;
-  }
-
   /** What is stored. It stays this matrix's own. */
   public Stored stored() {
     return stored;
@@ -216,12 +170,5 @@ public final class FourBitMatrix implements FrozenMatrix {
   @Override
   public FourBit quantization() {
     return format;
-  }
-
-  @Override
-  public void close() {
-    for (NDArray array : arguments) {
-      array.close();
-    }
   }
 }

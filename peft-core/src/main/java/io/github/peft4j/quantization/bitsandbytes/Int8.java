@@ -8,8 +8,8 @@ import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.Scope;
-import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.quantization.Quantization;
+import io.github.peft4j.quantization.Weights;
 
 /**
  * Frozen weights in whole numbers of eight bits: half the memory of 16 bits, on every device. A
@@ -40,13 +40,6 @@ public enum Int8 implements Quantization {
               return (codes.to(1), torch.reshape(most, [-1]))
           """);
 
-  private static final Kernel BY_ROWS =
-      Kernel.of(
-          """
-          def rows(w: Tensor) -> Tensor:
-              return torch.contiguous({w})
-          """);
-
   private final String over;
   private final String rounded;
 
@@ -59,25 +52,13 @@ public enum Int8 implements Quantization {
   public Int8Matrix store(NDArray weight, boolean transposed, Precision precision) {
     return Autograd.without(
         () -> {
-          try (Scope scope = new Scope()) {
-            assert scope != null;
-            NDArray rows = BY_ROWS.with("w", transposed ? "torch.t(w)" : "w").call(weight);
+          try (Scope scope = new Scope()) { // the matrix keeps its arrays
+            NDArray rows = Weights.byRows(weight, transposed);
             NDList both = QUANTIZE.with("over", over).with("rounded", rounded).callForAll(rows);
-            requireFinite(both.get(1));
+            Weights.requireFinite(both.get(1), ", or too large for float16", this);
             return Int8Matrix.of(this, both.get(0), both.get(1), transposed, precision);
           }
         });
-  }
-
-  private void requireFinite(NDArray largest) {
-    for (float each : Tensors.floats(largest.max(new int[] {0}))) {
-      if (!Float.isFinite(each)) {
-        throw new IllegalArgumentException(
-            "a weight has numbers that are not finite, or too large for float16, which "
-                + named()
-                + " cannot keep; check the checkpoint, or load the model without quantize(…)");
-      }
-    }
   }
 
   /** Every matrix fits. */

@@ -5,14 +5,11 @@ import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Precision;
-import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.cuda.CudaText;
-import io.github.peft4j.quantization.DenseProduct;
-import io.github.peft4j.quantization.FrozenMatrix;
-import org.jspecify.annotations.Nullable;
+import io.github.peft4j.quantization.StoredMatrix;
 
 /** A frozen matrix in whole numbers of eight bits. See {@link Int8}. */
-public final class Int8Matrix implements FrozenMatrix {
+public final class Int8Matrix extends StoredMatrix {
 
   /** The factor is 1 / 127, as bitsandbytes writes it. */
   private static final Kernel DENSE =
@@ -23,30 +20,20 @@ public final class Int8Matrix implements FrozenMatrix {
               return x.to({type})
           """);
 
-  private static final Kernel TURNED =
-      Kernel.of(
-          """
-          def turned(w: Tensor) -> Tensor:
-              return torch.contiguous(torch.t(w))
-          """);
-
   private final Int8 format;
-  private final NDArray codes;
   private final NDArray largest;
-  private final boolean transposed;
-  private final Kernel dense;
-  private final DenseProduct product;
 
   private Int8Matrix(
       Int8 format, NDArray codes, NDArray largest, boolean transposed, Precision precision) {
+    super(dense(format, codes.getShape(), precision), codes.getShape(), transposed, codes, largest);
     this.format = format;
-    this.codes = Scope.release(codes);
-    this.largest = Scope.release(largest);
-    this.transposed = transposed;
+    this.largest = largest;
+  }
+
+  private static Kernel dense(Int8 format, Shape rows, Precision precision) {
     Kernel typed = DENSE.with("type", precision.scalarType());
-    CudaText text = BitsandbytesText.int8(precision, codes.getShape(), format == Int8.BY_ROW);
-    this.dense = text == null ? typed : typed.cuda(text);
-    this.product = new DenseProduct(dense, codes.getShape().get(0), codes, largest);
+    CudaText text = BitsandbytesText.int8(precision, rows, format == Int8.BY_ROW);
+    return text == null ? typed : typed.cuda(text);
   }
 
   /**
@@ -76,33 +63,6 @@ public final class Int8Matrix implements FrozenMatrix {
     return new Int8Matrix(format, codes, largest, transposed, precision);
   }
 
-  @Override
-  public NDArray map(NDArray x, @Nullable NDArray bias) {
-    return product.map(x, bias);
-  }
-
-  @Override
-  public NDArray dense() {
-    if (!transposed) {
-      return dense.call(codes, largest);
-    }
-    try (Scope scope = new Scope()) {
-      return scope.keep(TURNED.call(dense.call(codes, largest)));
-    }
-  }
-
-  @Override
-  public Shape shape() {
-    Shape rows = codes.getShape();
-    return transposed ? new Shape(rows.get(1), rows.get(0)) : rows;
-  }
-
-  /** The codes (out, in). */
-  @Override
-  public NDArray numbers() {
-    return codes;
-  }
-
   /** The largest numbers of the rows (out), or of the matrix (1). */
   public NDArray largest() {
     return largest;
@@ -111,11 +71,5 @@ public final class Int8Matrix implements FrozenMatrix {
   @Override
   public Int8 quantization() {
     return format;
-  }
-
-  @Override
-  public void close() {
-    codes.close();
-    largest.close();
   }
 }

@@ -9,6 +9,7 @@ import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.quantization.FrozenMatrix;
 import io.github.peft4j.quantization.Quantization;
+import io.github.peft4j.quantization.Weights;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -113,12 +114,6 @@ public final class Float8Matrix implements FrozenMatrix {
               return torch.linear(x, torch.mul(rows.to(6), scale).to(x.dtype), bias.to(x.dtype))
           """);
 
-  private static final Kernel BY_ROWS =
-      Kernel.of(
-          """
-          def rows(w: Tensor) -> Tensor:
-              return torch.contiguous({w})
-          """);
   private static final Kernel OTHER_LAYOUT =
       Kernel.of(
           """
@@ -216,11 +211,10 @@ public final class Float8Matrix implements FrozenMatrix {
    */
   public static Float8Matrix of(
       NDArray weight, boolean transposed, Precision precision, Float8 layout) {
-    Kernel byRows = BY_ROWS.with("w", transposed ? "torch.t(w)" : "w");
     return Autograd.without(
         () -> {
           try (Scope scope = new Scope()) { // the matrix keeps its arrays
-            NDArray matrix = byRows.call(weight);
+            NDArray matrix = Weights.byRows(weight, transposed);
             NDList both = INPUT.callForAll(matrix, PARTS.call(matrix));
             NDArray rows = both.get(0);
             NDArray columns = layout == Float8.ONE_LAYOUT ? rows : OTHER_LAYOUT.call(rows);

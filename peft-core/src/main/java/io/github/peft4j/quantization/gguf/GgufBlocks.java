@@ -15,6 +15,7 @@ import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.TensorBytes;
 import io.github.peft4j.kernel.cuda.CudaText;
 import io.github.peft4j.quantization.Quantization;
+import io.github.peft4j.quantization.Weights;
 import java.nio.ByteBuffer;
 
 /**
@@ -141,13 +142,6 @@ public enum GgufBlocks implements Quantization {
         """;
   }
 
-  private static final Kernel BY_ROWS =
-      Kernel.of(
-          """
-          def rows(w: Tensor) -> Tensor:
-              return torch.contiguous({w})
-          """);
-
   private final String numbers;
 
   GgufBlocks(String numbers) {
@@ -193,9 +187,8 @@ public enum GgufBlocks implements Quantization {
     requireWritable();
     return Autograd.without(
         () -> {
-          try (Scope scope = new Scope()) {
-            assert scope != null;
-            NDArray rows = BY_ROWS.with("w", transposed ? "torch.t(w)" : "w").call(weight);
+          try (Scope scope = new Scope()) { // the matrix keeps its arrays
+            NDArray rows = Weights.byRows(weight, transposed);
             TensorInfo info = new TensorInfo("weight", DType.F32, rows.getShape().getShape());
             long bytes = type().byteCount(info.shape());
             ByteBuffer blocks = ByteBuffer.allocateDirect(Math.toIntExact(bytes));

@@ -11,19 +11,11 @@ import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.TensorLoader;
 import io.github.peft4j.kernel.Tensors;
-import io.github.peft4j.quantization.DenseProduct;
-import io.github.peft4j.quantization.FrozenMatrix;
+import io.github.peft4j.quantization.StoredMatrix;
 import org.jspecify.annotations.Nullable;
 
 /** A frozen matrix in blocks of a GGUF file. See {@link GgufBlocks}. */
-public final class GgufMatrix implements FrozenMatrix {
-
-  private static final Kernel TURNED =
-      Kernel.of(
-          """
-          def turned(w: Tensor) -> Tensor:
-              return torch.contiguous(torch.t(w))
-          """);
+public final class GgufMatrix extends StoredMatrix {
 
   private static final Kernel ROWS =
       Kernel.of(
@@ -33,20 +25,11 @@ public final class GgufMatrix implements FrozenMatrix {
           """);
 
   private final GgufBlocks type;
-  private final NDArray blocks;
-  private final Shape rows;
-  private final boolean transposed;
-  private final Kernel dense;
-  private final DenseProduct product;
 
   private GgufMatrix(
       GgufBlocks type, NDArray blocks, Shape rows, boolean transposed, Precision precision) {
+    super(type.dense(rows.get(1), precision), rows, transposed, blocks);
     this.type = type;
-    this.blocks = Scope.release(blocks);
-    this.rows = rows;
-    this.transposed = transposed;
-    this.dense = type.dense(rows.get(1), precision);
-    this.product = new DenseProduct(dense, rows.get(0), blocks);
   }
 
   /**
@@ -104,45 +87,13 @@ public final class GgufMatrix implements FrozenMatrix {
     }
     try (blocks;
         Scope scope = new Scope()) {
-      assert scope != null;
       NDArray ordered = ROWS.call(blocks, Tensors.longs(loader.manager(), order));
       return of(type, ordered, transposed, loader.precision());
     }
   }
 
   @Override
-  public NDArray map(NDArray x, @Nullable NDArray bias) {
-    return product.map(x, bias);
-  }
-
-  @Override
-  public NDArray dense() {
-    if (!transposed) {
-      return dense.call(blocks);
-    }
-    try (Scope scope = new Scope()) {
-      return scope.keep(TURNED.call(dense.call(blocks)));
-    }
-  }
-
-  @Override
-  public Shape shape() {
-    return transposed ? new Shape(rows.get(1), rows.get(0)) : rows;
-  }
-
-  /** The blocks (out, bytes of a row), as a file has them. */
-  @Override
-  public NDArray numbers() {
-    return blocks;
-  }
-
-  @Override
   public GgufBlocks quantization() {
     return type;
-  }
-
-  @Override
-  public void close() {
-    blocks.close();
   }
 }

@@ -4,16 +4,14 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.Shape;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Precision;
-import io.github.peft4j.kernel.Scope;
-import io.github.peft4j.quantization.DenseProduct;
-import io.github.peft4j.quantization.FrozenMatrix;
+import io.github.peft4j.quantization.StoredMatrix;
 import org.jspecify.annotations.Nullable;
 
 /**
  * A frozen matrix W (out, in) of whole numbers q in groups: w = s (q − z). Products make it dense
  * for their own time. It is computed in 32 bits and rounded once, to the model's precision.
  */
-public final class GroupMatrix implements FrozenMatrix {
+public final class GroupMatrix extends StoredMatrix {
 
   private static final Kernel DENSE =
       Kernel.of(
@@ -34,32 +32,20 @@ public final class GroupMatrix implements FrozenMatrix {
               return w.to({type})
           """);
 
-  private static final Kernel TURNED =
-      Kernel.of(
-          """
-          def turned(w: Tensor) -> Tensor:
-              return torch.contiguous(torch.t(w))
-          """);
-
   private final Groups quantization;
-  private final NDArray[] parts;
-  private final Shape rows;
-  private final boolean transposed;
-  private final Kernel dense;
-  private final DenseProduct product;
 
   private GroupMatrix(
       Groups quantization, boolean transposed, Precision precision, NDArray... parts) {
+    super(
+        DENSE.with("bits", quantization.bits()).with("type", precision.scalarType()),
+        rows(quantization, parts[0].getShape()),
+        transposed,
+        parts);
     this.quantization = quantization;
-    this.parts = parts;
-    for (NDArray part : parts) {
-      Scope.release(part);
-    }
-    Shape codes = parts[0].getShape();
-    this.rows = new Shape(codes.get(0), codes.get(1) * Byte.SIZE / quantization.bits());
-    this.transposed = transposed;
-    this.dense = DENSE.with("bits", quantization.bits()).with("type", precision.scalarType());
-    this.product = new DenseProduct(dense, rows.get(0), parts);
+  }
+
+  private static Shape rows(Groups quantization, Shape codes) {
+    return new Shape(codes.get(0), codes.get(1) * Byte.SIZE / quantization.bits());
   }
 
   /**
@@ -86,39 +72,7 @@ public final class GroupMatrix implements FrozenMatrix {
   }
 
   @Override
-  public NDArray map(NDArray x, @Nullable NDArray bias) {
-    return product.map(x, bias);
-  }
-
-  @Override
-  public NDArray dense() {
-    if (!transposed) {
-      return dense.call(parts);
-    }
-    try (Scope scope = new Scope()) {
-      return scope.keep(TURNED.call(dense.call(parts)));
-    }
-  }
-
-  @Override
-  public NDArray numbers() {
-    return parts[0];
-  }
-
-  @Override
-  public Shape shape() {
-    return transposed ? new Shape(rows.get(1), rows.get(0)) : rows;
-  }
-
-  @Override
   public Groups quantization() {
     return quantization;
-  }
-
-  @Override
-  public void close() {
-    for (NDArray part : parts) {
-      part.close();
-    }
   }
 }

@@ -8,9 +8,9 @@ import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.Scope;
-import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.quantization.FrozenMatrix;
 import io.github.peft4j.quantization.Quantization;
+import io.github.peft4j.quantization.Weights;
 
 /**
  * Whole numbers of 4 or 8 bits in groups of inputs: w = s (q − z), with a scale s and a zero z for
@@ -68,22 +68,11 @@ public record Groups(int bits, int size) implements Quantization {
                     .with("largest", (1 << bits) - 1)
                     .with("bits", bits)
                     .callForAll(weight);
-            requireFinite(parts.get(1));
+            Weights.requireFinite(parts.get(1), ", or too large for a scale of float16", this);
             return GroupMatrix.of(
                 this, parts.get(0), parts.get(1), parts.get(2), null, transposed, precision);
           }
         });
-  }
-
-  private void requireFinite(NDArray scales) {
-    for (float scale : Tensors.floats(scales.max(new int[] {0}))) {
-      if (!Float.isFinite(scale)) {
-        throw new IllegalArgumentException(
-            "a weight has numbers that are not finite, or too large for a scale of float16, which "
-                + named()
-                + " cannot keep; check the checkpoint, or load the model without quantize(…)");
-      }
-    }
   }
 
   /** Whether both sizes are multiples of a group's, and even. */

@@ -8,6 +8,7 @@ import ai.djl.ndarray.types.Shape;
 import io.github.peft4j.kernel.BoundKernel;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Scope;
+import io.github.peft4j.quantization.bitsandbytes.DynamicMap;
 import io.github.peft4j.tuner.Trainable;
 import java.nio.ByteBuffer;
 import java.util.LinkedHashMap;

@@ -17,6 +17,7 @@ import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.kernel.cuda.CompiledText;
 import io.github.peft4j.kernel.cuda.CudaText;
 import io.github.peft4j.kernel.host.HostPages;
+import io.github.peft4j.quantization.bitsandbytes.DynamicMap;
 import io.github.peft4j.tuner.Forward;
 import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.TunerLayer;

@@ -19,9 +19,9 @@ import java.util.Set;
 import java.util.function.Consumer;
 
 /**
- * The tensors of a checkpoint whose weights are quantised. The parts of a matrix are one tensor
- * here, under the name of its weight. All parts are checked at the start, by what the file says of
- * them and by the settings; no tensor's size is believed that the file does not have.
+ * The tensors of a checkpoint whose weights are quantised. A file stores a matrix in several parts.
+ * Readers see one tensor, which has the name of the weight. The shapes and types of all parts are
+ * checked at the start. A size is never taken from the settings alone: the file has to have it.
  */
 public final class QuantizedCheckpoint implements QuantizedTensors {
 
