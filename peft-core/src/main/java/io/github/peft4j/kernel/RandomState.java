@@ -1,6 +1,9 @@
 package io.github.peft4j.kernel;
 
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
 import java.util.concurrent.locks.ReentrantLock;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A lock on PyTorch's random generators, of which a process has one for each device. Code that
@@ -13,10 +16,15 @@ public final class RandomState implements AutoCloseable {
   /** Whether a sequence of the thread that has the lock is being drawn. */
   private static boolean inSequence;
 
-  private final boolean before;
+  /** Who looks whether the thread that has the lock draws. */
+  private static @Nullable Watch watch;
 
-  private RandomState(boolean before) {
+  private final boolean before;
+  private final long seed;
+
+  private RandomState(boolean before, long seed) {
     this.before = before;
+    this.seed = seed;
   }
 
   /** Seeds the generators of every device, and locks them until this is closed. */
@@ -25,7 +33,7 @@ public final class RandomState implements AutoCloseable {
     if (!inSequence) {
       Autograd.seed(seed);
     }
-    return new RandomState(inSequence);
+    return new RandomState(inSequence, seed);
   }
 
   /**
@@ -38,9 +46,68 @@ public final class RandomState implements AutoCloseable {
     return state;
   }
 
+  /**
+   * Runs code, and says whether it drew random numbers of a device where it had {@link #seeded}
+   * them. What it draws stays the same.
+   *
+   * @param device a manager of arrays on the device
+   */
+  public static boolean draws(NDManager device, Runnable code) {
+    LOCK.lock();
+    try (NDArray number = device.create(0L)) {
+      Watch mine = new Watch(number);
+      watch = mine;
+      code.run();
+      return mine.drawn;
+    } finally {
+      watch = null;
+      LOCK.unlock();
+    }
+  }
+
   @Override
   public void close() {
-    inSequence = before;
-    LOCK.unlock();
+    try {
+      Watch watching = watch;
+      if (watching != null && LOCK.getHoldCount() == 2) { // the outermost in draws()
+        watching.look(seed);
+      }
+    } finally {
+      inSequence = before;
+      LOCK.unlock();
+    }
+  }
+
+  /** Looks whether a generator still gives the number that it gives first after a seed. */
+  private static final class Watch {
+
+    private static final Kernel NEXT =
+        Kernel.of(
+            """
+            def next(like: Tensor) -> Tensor:
+                return torch.randint({most}, torch.size(like), dtype=4, layout=None, device=like.device)
+            """)
+            .with("most", 1L << 62);
+
+    private final NDArray like;
+    private boolean drawn;
+
+    Watch(NDArray like) {
+      this.like = like;
+    }
+
+    void look(long seed) {
+      if (!drawn) {
+        long now = next();
+        Autograd.seed(seed);
+        drawn = now != next();
+      }
+    }
+
+    private long next() {
+      try (NDArray number = Scope.release(NEXT.plain(like))) {
+        return number.getLong();
+      }
+    }
   }
 }

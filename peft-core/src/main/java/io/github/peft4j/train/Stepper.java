@@ -193,6 +193,10 @@ final class Stepper implements AutoCloseable {
         return OutOfDeviceMemoryException.guard(() -> doing(step), this::advice, code);
       } catch (OutOfDeviceMemoryException e) {
         update.optimizer().gradients().clear();
+        if (backpropagation.giveGraphsUp()) {
+          LOG.info("{}. From here on, without the memory of CUDA graphs", e.fact());
+          continue;
+        }
         int rows = plan.rowsAtOnce();
         if (!settings.autoBatchSize || rows == 1) {
           throw e;

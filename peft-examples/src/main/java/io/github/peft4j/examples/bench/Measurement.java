@@ -19,6 +19,7 @@ import org.jspecify.annotations.Nullable;
  * @param precision null for the default of the device
  * @param quantize how frozen weights are kept, a name of {@link Quantizations}; empty for as they
  *     are
+ * @param optimizer of a training
  * @param batch rows of a step
  * @param length tokens of a row, or of a prompt
  * @param newTokens tokens to generate
@@ -31,6 +32,7 @@ public record Measurement(
     Method method,
     @Nullable Precision precision,
     String quantize,
+    Optimizers optimizer,
     int batch,
     int length,
     int newTokens,
@@ -104,13 +106,19 @@ public record Measurement(
     settings.put("shape", shape.name());
     settings.put("method", method.name());
     settings.put("rows", feed.rows());
-    String numbers = model.base().precision() + (quantize.isEmpty() ? "" : " " + quantize);
-    settings.put("precision", numbers.toLowerCase(Locale.ROOT));
+    settings.put("precision", numbers(model));
     settings.put("batch", batch);
     settings.put("length", length);
     settings.put("new_tokens", name.equals("decode") ? newTokens : 0);
     settings.put("revision", revision);
     return settings;
+  }
+
+  /** How numbers are kept: those of the model, the frozen ones, and the optimizer's. */
+  private String numbers(PeftModel model) {
+    String numbers = model.base().precision() + (quantize.isEmpty() ? "" : " " + quantize);
+    String kept = optimizer == Optimizers.ADAMW ? "" : " " + optimizer;
+    return (numbers + kept).toLowerCase(Locale.ROOT);
   }
 
   private Work work(String name, PeftModel model, Feed feed) {
@@ -132,7 +140,7 @@ public record Measurement(
 
   private Work training(PeftModel model, Activations activations) {
     method.required();
-    return new Training(model, method, activations);
+    return new Training(model, method, activations, optimizer);
   }
 
   private static Map<String, Object> numbers(Feed feed, Timing timing) {
