@@ -185,6 +185,11 @@ public final class Replicas implements AutoCloseable {
     all().forEach(replica -> replica.listener().resumed(step, total));
   }
 
+  /** Whether all replicas have the same tensors, bit by bit. It reads them all. */
+  public boolean areAlike() {
+    return others.stream().allMatch(other -> other.replica().tensors().isLike(first.tensors()));
+  }
+
   /** Sets the gradients of all replicas to zero. */
   public void clearGradients() {
     all().forEach(replica -> replica.gradients().clear());
