@@ -50,7 +50,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** Trainings on two devices, which are the CPU twice, beside one device with the same parts. */
-class DevicesTest {
+class SeveralDevicesTest {
 
   private static final Device CPU = Device.cpu();
   private static final String LACKING =
@@ -156,7 +156,7 @@ class DevicesTest {
         DyLoraConfig.ofRank(4),
         PromptTuningConfig.ofVirtualTokens(3),
         DiffPruningConfig.defaults(),
-        SpielConfig.ag());
+        SpielConfig.ma());
   }
 
   /** In 64 bits, so that only rounding can be as small as the tolerance. */
@@ -355,6 +355,17 @@ class DevicesTest {
       assertThatThrownBy(() -> tuner(model, prompts()).objective(again).on(CPU, CPU).run())
           .isInstanceOf(OutOfDeviceMemoryException.class)
           .hasMessageContaining("3 rows at once");
+    }
+  }
+
+  @Test
+  void aMethodThatKeepsMoreThanGradientsIsRefused() {
+    try (PeftModel model = llama(SpielConfig.ag())) {
+      assertThatThrownBy(() -> tuner(model, prompts()).on(CPU, CPU).run())
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessageContaining("cannot be trained on several devices")
+          .hasMessageContaining("SpielConfig.ma()");
+      assertThat(tuner(model, prompts()).run().steps()).isEqualTo(6);
     }
   }
 
