@@ -124,13 +124,15 @@ public final class Backpropagation implements AutoCloseable {
    *
    * @param scale factor of the loss in the gradient: 1 / units of the step
    * @param seed seed of the dropout
-   * @throws IllegalArgumentException if adapters are parallel and the objective is not the sum of
-   *     the losses of labels
+   * @throws IllegalArgumentException if an id is not in the vocabulary, if a label is out of range,
+   *     or if adapters are parallel and the objective is not the sum of the losses of labels
    */
   public Result run(
-      Objective objective, ModelInput input, LossTargets targets, double scale, long seed) {
+      Objective objective, ModelInput batch, LossTargets targets, double scale, long seed) {
     try (ModelCall call = adapted.newCall();
         Scope scope = new Scope()) {
+      ModelInput input = batch.ranged(); // a graph that is recorded must not ask the device
+      input.requireKnownIds(call.model().config());
       NDArray factor = input.ids().getManager().create(scale);
       LabelLoss perLabel = objective.perLabel().orElse(null);
       if (perLabel == null
