@@ -4,6 +4,7 @@ import io.github.peft4j.io.gguf.GgufFile;
 import io.github.peft4j.io.gguf.GgufMetadata;
 import io.github.peft4j.io.gguf.GgufValueType;
 import io.github.peft4j.transformer.config.UnsupportedModelException;
+import java.util.Arrays;
 import java.util.HashSet;
 import java.util.Map;
 import java.util.Optional;
@@ -111,6 +112,21 @@ final class FileKeys {
               .formatted(source, tensor));
     }
     return file.tensor(tensor).shape();
+  }
+
+  /**
+   * The numbers of a tensor that must be there.
+   *
+   * @param count how many it must have, in one dimension
+   */
+  float[] numbers(String tensor, long count) {
+    long[] shape = shape(tensor);
+    if (!Arrays.equals(shape, new long[] {count})) {
+      throw new IllegalArgumentException(
+          "%s: tensor %s has the shape %s; expected [%d]. Take another file, or convert the model again"
+              .formatted(source, tensor, Arrays.toString(shape), count));
+    }
+    return file.floats(tensor);
   }
 
   /** The values of the architecture that nobody asked for. */
