@@ -412,6 +412,15 @@ class GgufModelTest {
                       .getMessage())
               .contains("Q4_K is no type of a model to write"));
     }
+    try (PeftModel model = load(file("gpt2"))) {
+      Path root = folder.getRoot();
+      assertTrue(
+          requireNonNull(
+                  assertThrows(
+                          IllegalArgumentException.class, () -> model.saveGguf(root, GgufType.F16))
+                      .getMessage())
+              .contains("it names no file"));
+    }
     try (PeftModel model =
         Peft.from(file("llama")).device(Device.cpu()).task(Task.classification("a", "b")).load()) {
       assertTrue(

@@ -156,9 +156,9 @@ public record QuantizedWeights(Format format, ModelConfig settings) {
     return size == -1 ? in : size;
   }
 
-  /** What is added to the zeros that GPTQ's files hold: 1 in their first version. */
-  public int moreThanStored() {
-    return format == Format.GPTQ && gptqLayout(settings).equals("gptq") ? 1 : 0;
+  /** Whether the file has zeros less one, as the first version of GPTQ's files. */
+  public boolean hasZerosLessOne() {
+    return format == Format.GPTQ && gptqLayout(settings).equals("gptq");
   }
 
   /**
