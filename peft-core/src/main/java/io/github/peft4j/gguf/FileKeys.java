@@ -12,6 +12,7 @@ import java.util.OptionalDouble;
 import java.util.OptionalLong;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.regex.Pattern;
 
 /**
  * The values of a GGUF file that belong to its architecture, such as {@code llama.block_count}, by
@@ -102,6 +103,11 @@ final class FileKeys {
   /** Whether the file has a tensor. */
   boolean hasTensor(String name) {
     return file.names().contains(name);
+  }
+
+  /** Whether any layer of the file has a tensor, such as {@code attn_q.bias}. */
+  boolean hasTensorOfLayers(String name) {
+    return file.names().stream().anyMatch(each -> each.matches("blk\\.\\d+\\." + Pattern.quote(name)));
   }
 
   /** The shape of a tensor that must be there. */

@@ -382,6 +382,13 @@ class GgufModelTest {
         "rope.scaling.type is longrope; expected the tensors rope_factors_short.weight");
   }
 
+  /** Without the first layer's, the others were left out. */
+  @Test
+  void biasesOfOneLayerAreNeededInAll() {
+    assertRefused(
+        changed("llama3", "blk.0.attn_q.bias"), "missing model.layers.0.self_attn.q_proj.bias");
+  }
+
   @Test
   void aModelWithoutTokenizerLoadsWithoutOne() {
     assertNull(GgufModel.read(file("gpt2")).tokenizer());
