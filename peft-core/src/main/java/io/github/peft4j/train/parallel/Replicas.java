@@ -46,10 +46,14 @@ public final class Replicas implements AutoCloseable {
    * @param training of the user's model, on the first device. It stays open when this is closed
    * @param more the other devices. Each gets a copy of the model
    * @throws IllegalStateException if the model cannot be copied; the message says why
+   * @throws IllegalArgumentException if the method's steps have to run on one device
    */
   public Replicas(AdapterTraining training, List<Device> more, ReplicaSettings settings) {
     this.first = new Replica(training, settings);
     try {
+      if (!more.isEmpty()) {
+        requireSeveral(training);
+      }
       for (Device device : more) {
         add(training.copy(device), settings);
       }
@@ -57,6 +61,17 @@ public final class Replicas implements AutoCloseable {
       close();
       throw e;
     }
+  }
+
+  private void requireSeveral(AdapterTraining training) {
+    first
+        .listener()
+        .whyOneDevice()
+        .ifPresent(
+            why -> {
+              throw new IllegalArgumentException(
+                  training.adapter() + " cannot be trained on several devices: " + why);
+            });
   }
 
   private void add(AdapterTraining copy, ReplicaSettings settings) {
@@ -98,7 +113,11 @@ public final class Replicas implements AutoCloseable {
     List<Replica> all = all();
     each(
         replica -> {
-          for (int i = all.indexOf(replica); i < parts.size() && !failing; i += all.size()) {
+          int first = all.indexOf(replica);
+          if (first >= parts.size()) {
+            replica.prepare();
+          }
+          for (int i = first; i < parts.size() && !failing; i += all.size()) {
             try (Scope scope = new Scope()) {
               results[i] = replica.backpropagate(parts.get(i), scale);
             }
@@ -185,9 +204,24 @@ public final class Replicas implements AutoCloseable {
     all().forEach(replica -> replica.listener().resumed(step, total));
   }
 
-  /** Sets the gradients of all replicas to zero. */
-  public void clearGradients() {
-    all().forEach(replica -> replica.gradients().clear());
+  /** Whether all replicas have the same tensors, bit by bit. It reads them all. */
+  public boolean areAlike() {
+    return others.stream().allMatch(other -> other.replica().tensors().isLike(first.tensors()));
+  }
+
+  /**
+   * Forgets what passes have left since the last update.
+   *
+   * @param step the number of steps done
+   * @param total the number of steps of the training
+   */
+  public void forget(int step, int total) {
+    all()
+        .forEach(
+            replica -> {
+              replica.gradients().clear();
+              replica.listener().resumed(step, total);
+            });
   }
 
   /**

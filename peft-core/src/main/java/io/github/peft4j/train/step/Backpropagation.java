@@ -124,13 +124,15 @@ public final class Backpropagation implements AutoCloseable {
    *
    * @param scale factor of the loss in the gradient: 1 / units of the step
    * @param seed seed of the dropout
-   * @throws IllegalArgumentException if adapters are parallel and the objective is not the sum of
-   *     the losses of labels
+   * @throws IllegalArgumentException if an id is not in the vocabulary, if a label is out of range,
+   *     or if adapters are parallel and the objective is not the sum of the losses of labels
    */
   public Result run(
-      Objective objective, ModelInput input, LossTargets targets, double scale, long seed) {
+      Objective objective, ModelInput batch, LossTargets targets, double scale, long seed) {
     try (ModelCall call = adapted.newCall();
         Scope scope = new Scope()) {
+      ModelInput input = batch.ranged(); // a graph that is recorded must not ask the device
+      input.requireKnownIds(call.model().config());
       NDArray factor = input.ids().getManager().create(scale);
       LabelLoss perLabel = objective.perLabel().orElse(null);
       if (perLabel == null
@@ -173,6 +175,20 @@ public final class Backpropagation implements AutoCloseable {
         .toList();
   }
 
+  /** Prepares the layers for a step, as its batches do. For a step none of whose batches runs here. */
+  public void prepare() {
+    try (ModelCall call = adapted.newCall();
+        Scope scope = new Scope()) {
+      List<TunerLayer<?, ?>> trained = trained(call);
+      trained.forEach(layer -> layer.onTraining(true));
+      trained.forEach(layer -> layer.onTraining(false));
+    }
+  }
+
+  private static List<TunerLayer<?, ?>> trained(ModelCall call) {
+    return call.adapters().all().stream().filter(TunerLayer::trains).toList();
+  }
+
   /** The passes of a batch: forward, the loss down to the hidden states, backward. */
   private <R> R passes(
       ModelCall call,
@@ -185,8 +201,7 @@ public final class Backpropagation implements AutoCloseable {
     int copies = objective.copies();
     int replicas = ModelRun.replicas(objective, call.adapters());
     TransformerModel model = call.model();
-    List<TunerLayer<?, ?>> trained =
-        call.adapters().all().stream().filter(TunerLayer::trains).toList();
+    List<TunerLayer<?, ?>> trained = trained(call);
     trained.forEach(layer -> layer.onTraining(true));
     try (Tape.Recording tape = tapes.apply(seed);
         Pass pass = new Pass(tape, null, call.adapters()).training().copies(copies);

@@ -251,7 +251,7 @@ class StepGraphsTest {
 
       labels[0][6] = 1_000_000;
       assertThatThrownBy(() -> inputs(model, rows, targets, CrossEntropy.PLAIN))
-          .hasMessageContaining("label 1000000 is out of range");
+          .hasMessageContaining("label 1000000 in row 0, column 6 is out of range");
     }
   }
 

@@ -26,6 +26,7 @@ import org.jspecify.annotations.Nullable;
  * @param newTokens tokens to generate
  * @param warmUp steps before those that are measured; 0 for ten, or three of generation
  * @param steps measured steps
+ * @param devices that train together, each on as many rows; 0 for a training that knows of no others
  * @param revision of the code, for the result; may be empty
  */
 public record Measurement(
@@ -40,6 +41,7 @@ public record Measurement(
     int newTokens,
     int warmUp,
     int steps,
+    int devices,
     String revision) {
 
   /** The names of the cases. */
@@ -112,6 +114,9 @@ public record Measurement(
     settings.put("method", method.name());
     settings.put("rows", feed.rows());
     settings.put("precision", numbers(model));
+    if (devices > 0) {
+      settings.put("devices", devices);
+    }
     settings.put("batch", batch);
     settings.put("length", length);
     settings.put("new_tokens", name.equals("decode") ? newTokens : 0);
@@ -146,7 +151,9 @@ public record Measurement(
 
   private Work training(PeftModel model, Activations activations) {
     method.required();
-    return new Training(model, method, activations, optimizer);
+    return devices > 0
+        ? new ParallelTraining(model, method, activations, optimizer, devices)
+        : new Training(model, method, activations, optimizer);
   }
 
   private static Map<String, Object> numbers(Feed feed, Timing timing) {
