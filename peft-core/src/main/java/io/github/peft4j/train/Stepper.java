@@ -166,7 +166,7 @@ final class Stepper {
                 }
                 return batch;
               });
-      forget(step);
+      replicas.forget((int) step, (int) setup.totalSteps());
       LOG.info(
           "of a batch of {}, {} at once fit into the device's memory: tried with the longest, a {}",
           rows(settings.batchSize),
@@ -188,19 +188,16 @@ final class Stepper {
       try {
         return OutOfDeviceMemoryException.guard(() -> doing(step), this::advice, code);
       } catch (OutOfDeviceMemoryException e) {
-        forget(step);
         int rows = plan.rowsAtOnce();
         if (!settings.autoBatchSize || rows == 1) {
+          replicas.clearGradients();
           throw e;
         }
+        replicas.forget((int) step, (int) setup.totalSteps());
         plan.rowsAtOnce(rows / 2);
         LOG.info("{}. From here on, {} at most at once", e.fact(), rows(rows / 2));
       }
     }
-  }
-
-  private void forget(long step) {
-    replicas.forget((int) step, (int) setup.totalSteps());
   }
 
   private static Gradients gradients(Replica replica) {
