@@ -286,7 +286,7 @@ public final class Peft {
         LOG.debug("loaded {}: {}", origin, model);
         return new PeftModel(
             model, words, new BaseModelOrigin(origin, folder, this::fingerprint), seed, embeddings);
-      } catch (RuntimeException e) {
+      } catch (RuntimeException | Error e) {
         model.close();
         throw e;
       }

@@ -173,6 +173,7 @@ public final class TensorLoader implements AutoCloseable {
   }
 
   private static NDArray map(FileRegion region, TensorInfo info, NDArray target) {
+    region.requireThere();
     byte[] path = region.path().toAbsolutePath().toString().getBytes(StandardCharsets.UTF_8);
     int[] bytes = new int[path.length];
     for (int i = 0; i < path.length; i++) {
