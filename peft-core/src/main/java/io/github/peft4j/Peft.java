@@ -295,7 +295,7 @@ public final class Peft {
             seed,
             embeddings,
             build);
-      } catch (RuntimeException e) {
+      } catch (RuntimeException | Error e) {
         model.close();
         throw e;
       }
@@ -335,7 +335,7 @@ public final class Peft {
               model.device());
         }
         return model;
-      } catch (RuntimeException e) {
+      } catch (RuntimeException | Error e) {
         model.close();
         throw e;
       }

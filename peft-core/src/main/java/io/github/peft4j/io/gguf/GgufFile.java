@@ -166,19 +166,9 @@ public final class GgufFile implements TensorSource {
    */
   public void readBlocks(String name, Consumer<ByteBuffer> sink) {
     GgufTensor tensor = tensor(name);
-    long length = tensor.byteCount();
     int most = SLICE / tensor.type().blockBytes() * tensor.type().blockBytes();
-    for (long at = 0; at < length; at += most) {
-      int part = (int) Math.min(most, length - at);
-      ByteBuffer slice;
-      try {
-        slice = bytes.slice(tensor.offset() + at, part);
-      } catch (IOException e) {
-        throw new UncheckedIOException(
-            "cannot read tensor %s of %s: %s".formatted(name, label, e), e);
-      }
-      sink.accept(slice.order(ByteOrder.LITTLE_ENDIAN));
-    }
+    bytes.read(
+        "tensor %s of %s".formatted(name, label), tensor.offset(), tensor.byteCount(), most, sink);
   }
 
   /**
