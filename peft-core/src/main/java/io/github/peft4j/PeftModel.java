@@ -22,6 +22,7 @@ import io.github.peft4j.config.UnsupportedMethodException;
 import io.github.peft4j.data.tokenizer.Tokenizer;
 import io.github.peft4j.embed.EmbeddingSettings;
 import io.github.peft4j.export.onnx.OnnxModel;
+import io.github.peft4j.gguf.GgufPooling;
 import io.github.peft4j.gguf.tokenizer.GgufVocabulary;
 import io.github.peft4j.hub.HubException;
 import io.github.peft4j.hub.HubModel;
@@ -32,6 +33,7 @@ import io.github.peft4j.io.safetensors.ShardedWriter;
 import io.github.peft4j.transformer.ModelCall;
 import io.github.peft4j.transformer.TransformerModel;
 import io.github.peft4j.transformer.config.ModelConfig;
+import io.github.peft4j.transformer.config.Task;
 import io.github.peft4j.transformer.pass.ModelInput;
 import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.site.ParameterSite;
@@ -666,7 +668,8 @@ public final class PeftModel extends LoadedModel {
   /**
    * Saves the model with the active adapters merged into its weights as one GGUF file for llama.cpp
    * and Ollama, with tokenizer and chat template, as llama.cpp's convert_hf_to_gguf.py does. It is
-   * for language models of the families that the page on GGUF lists. Norms, biases and positions
+   * for language models and encoders of the families that the page on GGUF lists. Of an encoder, the
+   * file also says how states become the vector of a text, if {@link #embeddingSettings} are known. Norms, biases and positions
    * have 32 bits whatever the type is. With {@link GgufType#Q4_0}, the tables of tokens have {@link
    * GgufType#Q8_0}.
    *
@@ -682,10 +685,15 @@ public final class PeftModel extends LoadedModel {
    * @throws java.io.UncheckedIOException if the file cannot be written
    */
   public PeftModel saveGguf(Path file, GgufType type) {
+    GgufPooling pooling =
+        base.task().type() == Task.Type.FEATURE_EXTRACTION
+            ? VectorPooling.stored(embeddingsOfTexts(), origin.name())
+            : GgufPooling.UNSAID;
     origin.beforeWriting(file);
     adapters.whileReading(
         merger ->
-            ModelFiles.writeGguf(base, merger, this::writeTokenizer, origin.name(), file, type));
+            ModelFiles.writeGguf(
+                base, merger, this::writeTokenizer, origin.name(), pooling, file, type));
     return this;
   }
 

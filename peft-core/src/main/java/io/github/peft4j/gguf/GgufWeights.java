@@ -10,6 +10,7 @@ import io.github.peft4j.io.gguf.GgufType;
 import io.github.peft4j.io.gguf.GgufWriter;
 import io.github.peft4j.io.safetensors.WeightsWriter;
 import io.github.peft4j.transformer.config.ModelConfig;
+import io.github.peft4j.transformer.config.Task;
 import io.github.peft4j.transformer.config.UnsupportedModelException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -55,6 +56,7 @@ public final class GgufWeights implements WeightsWriter {
   private final Architecture architecture;
   private final String name;
   private final GgufType type;
+  private final GgufPooling pooling;
   private final Consumer<GgufMetadata.Builder> tokenizer;
   private final List<Tensor> tensors = new ArrayList<>();
 
@@ -64,6 +66,7 @@ public final class GgufWeights implements WeightsWriter {
    * @param generation the settings of generation
    * @param name of the model, for people
    * @param type of most tensors
+   * @param pooling how states become vectors of texts, which files of encoders say
    * @param tokenizer adds the keys of the tokenizer
    * @throws UnsupportedModelException if llama.cpp has no architecture of this type of models that
    *     peft4j knows
@@ -75,6 +78,7 @@ public final class GgufWeights implements WeightsWriter {
       ModelConfig generation,
       String name,
       GgufType type,
+      GgufPooling pooling,
       Consumer<GgufMetadata.Builder> tokenizer) {
     this.file = file;
     this.config = config;
@@ -82,7 +86,17 @@ public final class GgufWeights implements WeightsWriter {
     this.architecture = architecture(config);
     this.name = name;
     this.type = requireFileType(type);
+    this.pooling = pooling;
     this.tokenizer = tokenizer;
+  }
+
+  /**
+   * The task that models of a type have in GGUF files.
+   *
+   * @throws UnsupportedModelException if there is no such architecture
+   */
+  public static Task.Type task(ModelConfig config) {
+    return architecture(config).task();
   }
 
   /** The architecture of a model that is written. */
@@ -113,7 +127,9 @@ public final class GgufWeights implements WeightsWriter {
 
   @Override
   public void add(TensorInfo info, TensorData data) {
-    tensors.add(new Tensor(info, data));
+    if (!architecture.tensors().isLeftOut(info.name())) {
+      tensors.add(new Tensor(info, data));
+    }
   }
 
   @Override
@@ -123,7 +139,8 @@ public final class GgufWeights implements WeightsWriter {
     metadata.string("general.type", "model");
     Sampling.write(generation, metadata);
     metadata.string("general.name", Titles.of(name));
-    NewKeys keys = new NewKeys(metadata, architecture.name(), FILE_TYPES.getOrDefault(type, 0));
+    NewKeys keys =
+        new NewKeys(metadata, architecture.name(), FILE_TYPES.getOrDefault(type, 0), pooling);
     metadata.string("general.size_label", ""); // its place is here
     architecture.fields().forEach(field -> field.write(config, keys));
     metadata.string("general.size_label", Titles.size(count(keys)));

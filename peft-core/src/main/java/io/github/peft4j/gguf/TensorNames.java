@@ -31,6 +31,7 @@ final class TensorNames {
   record Named(String stored, String name, Transform transform) {}
 
   private final List<Entry> entries = new ArrayList<>();
+  private final List<String> leftOut = new ArrayList<>();
 
   /** Adds a tensor whose numbers are the same on both sides. */
   TensorNames add(String stored, String name) {
@@ -40,6 +41,17 @@ final class TensorNames {
   TensorNames add(String stored, String name, Transform transform) {
     entries.add(new Entry(stored, name, transform));
     return this;
+  }
+
+  /** Names what models of Hugging Face's have, and no file has. */
+  TensorNames leaveOut(String name) {
+    leftOut.add(name);
+    return this;
+  }
+
+  /** Whether no file has a tensor of Hugging Face's. */
+  boolean isLeftOut(String name) {
+    return leftOut.stream().anyMatch(each -> name.startsWith(each + "."));
   }
 
   /** Finds a tensor by its name in files. */

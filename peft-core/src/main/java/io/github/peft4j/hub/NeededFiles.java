@@ -122,11 +122,17 @@ enum NeededFiles {
   /**
    * The files that are needed, of those that the repository has.
    *
+   * @param model whose {@link HubModel#file} is taken, if it names one
    * @param what the repository in errors
    * @param shards that the index names; empty if there is no index
-   * @throws HubException if a file that loading needs is missing
+   * @throws HubException if a file that loading needs is missing, or several are possible
    */
-  Set<String> of(String what, Collection<String> names, Set<String> shards) {
+  Needed of(HubModel model, String what, Listing listing, Set<String> shards) {
+    Set<String> names = listing.names();
+    GgufChoice gguf = new GgufChoice(model, what, listing);
+    if (model.file() != null || (weights(names).isEmpty() && gguf.isPossible())) {
+      return gguf.needed();
+    }
     if (!names.contains(config)) {
       throw new HubException(what + " has no " + config + instead(names, config));
     }
@@ -147,7 +153,7 @@ enum NeededFiles {
     needed.add(config);
     needed.add(file);
     names.stream().filter(this::isBeside).forEach(needed::add);
-    return needed;
+    return new Needed(needed, "");
   }
 
   private String instead(Collection<String> names, String config) {

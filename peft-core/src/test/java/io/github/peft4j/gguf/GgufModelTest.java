@@ -222,6 +222,8 @@ class GgufModelTest {
   @Test
   void aFolderWithOneFileIsThatFile() throws IOException {
     Files.copy(file("gpt2"), folder.resolve("model.gguf"));
+    Files.writeString(folder.resolve("config.json"), "{}"); // many repositories have one beside it
+    Files.writeString(folder.resolve("mmproj-model.gguf"), "a part for images");
     try (PeftModel model = load(folder)) {
       assertEquals("gpt2", model.base().config().text("model_type", ""));
     }
@@ -229,7 +231,8 @@ class GgufModelTest {
     String message =
         requireNonNull(
             assertThrows(IllegalArgumentException.class, () -> load(folder)).getMessage());
-    assertTrue(message.contains("pass one of [model.gguf, other.gguf]"), message);
+    assertTrue(message.contains("has 2 GGUF files: pass the path of one, as "), message);
+    assertTrue(message.contains("There are model.gguf (0.0 MB), other.gguf (0.0 MB)"), message);
   }
 
   @Test
@@ -243,6 +246,67 @@ class GgufModelTest {
         assertEquals(expected, model.baseSha256());
       }
     }
+  }
+
+  // Models in parts, as llama.cpp's gguf-split writes them
+
+  /** Cuts a file into three: the first part has the keys and no tensors. */
+  private Path parts(String name) {
+    try (GgufFile whole = GgufFile.open(file(name))) {
+      List<String> names = whole.names().stream().toList();
+      for (int part = 0; part < 3; part++) {
+        GgufMetadata.Builder metadata =
+            part == 0 ? whole.metadata().toBuilder() : new GgufMetadata.Builder();
+        metadata.uint32("split.no", part);
+        metadata.uint32("split.count", 3);
+        metadata.int32("split.tensors.count", names.size());
+        GgufWriter writer = new GgufWriter(metadata.build());
+        int half = names.size() / 2;
+        List<String> own =
+            part == 0
+                ? List.of()
+                : part == 1 ? names.subList(0, half) : names.subList(half, names.size());
+        for (String tensor : own) {
+          writer.add(
+              tensor,
+              whole.tensor(tensor).type(),
+              whole.tensor(tensor).shape(),
+              sink -> whole.readBlocks(tensor, sink));
+        }
+        writer.write(part(part + 1));
+      }
+    }
+    return part(1);
+  }
+
+  private Path part(int number) {
+    return folder.resolve("model-0000" + number + "-of-00003.gguf");
+  }
+
+  @Test
+  void aModelInPartsIsOneModel() {
+    parts("llama");
+    for (Path path : List.of(part(1), part(3), folder)) {
+      try (PeftModel model = load(path);
+          PeftModel whole = load(file("llama"))) {
+        assertArrayEquals(logits(whole), logits(model));
+        assertEquals(whole.baseSha256(), model.baseSha256());
+        assertEquals(297, model.tokenizer().vocabularySize());
+      }
+    }
+  }
+
+  @Test
+  void aPartThatIsMissingIsNamed() throws IOException {
+    parts("gpt2");
+    Files.delete(part(2));
+    assertRefused(part(1), "is one of 3 parts", "there is no " + part(2));
+    assertRefused(folder, "there is no " + part(2));
+    Files.copy(part(3), part(2));
+    assertRefused(part(1), part(2) + ": split.no is 2, expected 1");
+    Files.delete(part(2));
+    Files.copy(file("gpt2"), part(2));
+    assertRefused(part(1), part(2) + ": split.count is 1, expected 3");
   }
 
   // What is refused
@@ -273,7 +337,9 @@ class GgufModelTest {
     assertRefused(
         changed("gpt2", m -> m.string("general.type", "mmproj")), "general.type is mmproj");
     assertRefused(
-        changed("gpt2", m -> m.uint32("split.count", 3)), "one of 3 parts", "llama-gguf-split");
+        changed("gpt2", m -> m.uint32("split.count", 3)),
+        "one of 3 parts",
+        "NAME-00001-of-00003.gguf");
     assertRefused(
         changed("llama", m -> m.uint32("llama.expert_count", 8)), "llama.expert_count is 8");
     assertRefused(

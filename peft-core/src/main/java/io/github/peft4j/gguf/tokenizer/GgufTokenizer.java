@@ -31,6 +31,7 @@ public final class GgufTokenizer {
 
   private static final String KEY = "tokenizer.ggml.";
   private static final String SPACE = "▁";
+  private static final String BERT = "bert";
 
   /** The score that llama.cpp's converter gives tokens that were added to a vocabulary. */
   private static final double ADDED = -1000;
@@ -50,14 +51,23 @@ public final class GgufTokenizer {
     ROLES.put("mask", "mask");
   }
 
+  /** The ids of special tokens that llama.cpp takes of files that do not say them. */
+  private static final Map<String, Map<String, Integer>> USUAL =
+      Map.of(
+          "gpt2", Map.of(),
+          "llama", Map.of("unk", 0, "bos", 1, "eos", 2),
+          BERT, Map.of("pad", 0, "unk", 100, "cls", 101, "sep", 102, "mask", 103));
+
   private final GgufMetadata metadata;
   private final String source;
+  private final Map<String, Integer> usual;
   private final List<String> tokens;
   private final long[] types;
 
-  private GgufTokenizer(GgufMetadata metadata, String source) {
+  private GgufTokenizer(GgufMetadata metadata, String source, String model) {
     this.metadata = metadata;
     this.source = source;
+    this.usual = USUAL.getOrDefault(model, Map.of());
     this.tokens = new ArrayList<>(metadata.strings(KEY + "tokens"));
     this.types =
         metadata.findIntegers(KEY + "token_type").orElseGet(() -> normal(this.tokens.size()));
@@ -84,12 +94,13 @@ public final class GgufTokenizer {
     if (model.equals("none") || model.equals("no_vocab")) {
       return null;
     }
-    GgufTokenizer reader = new GgufTokenizer(metadata, source);
+    GgufTokenizer reader = new GgufTokenizer(metadata, source, model);
     byte[] json =
         switch (model) {
           case "gpt2" -> reader.byteLevel();
           case "llama" -> reader.sentencePiece();
-          default -> throw reader.error("model", model, "gpt2 or llama");
+          case BERT -> reader.wordPiece();
+          default -> throw reader.error("model", model, "gpt2, llama or bert");
         };
     return Tokenizer.of(json, reader.config(model), source);
   }
@@ -127,7 +138,7 @@ public final class GgufTokenizer {
             .formatted(source, KEY, key, value, expected));
   }
 
-  // The two kinds
+  // The kinds
 
   private byte[] byteLevel() {
     String name = metadata.findString(KEY + "pre").orElse("missing");
@@ -190,7 +201,7 @@ public final class GgufTokenizer {
             "{'type': 'BPE', 'dropout': null, 'continuing_subword_prefix': null,"
                 + " 'end_of_word_suffix': null, 'fuse_unk': true, 'byte_fallback': true,"
                 + " 'ignore_merges': false}");
-    model.addProperty("unk_token", token("unk", 0));
+    model.addProperty("unk_token", token("unk"));
     spellSpaces();
     List<Merges.Merge> merges = Merges.of(bestFirst());
     return json(
@@ -201,6 +212,32 @@ public final class GgufTokenizer {
             write(writer, merge.left(), merge.right());
           }
         });
+  }
+
+  private byte[] wordPiece() {
+    for (int id = 0; id < types.length; id++) {
+      if (types[id] != TokenType.CONTROL) {
+        tokens.set(id, WordPieces.original(tokens.get(id)));
+      }
+    }
+    JsonObject normalizer =
+        parse(
+            "{'type': 'BertNormalizer', 'clean_text': true, 'handle_chinese_chars': true,"
+                + " 'strip_accents': null, 'lowercase': true}");
+    for (String flag : List.of("strip_accents", "lowercase")) {
+      metadata
+          .findFlag(WordPieces.NORMALIZER + flag)
+          .ifPresent(value -> normalizer.addProperty(flag, value));
+    }
+    JsonObject parts = new JsonObject();
+    parts.add("normalizer", normalizer);
+    parts.add("pre_tokenizer", parse("{'type': 'BertPreTokenizer'}"));
+    parts.add("post_processor", ends("cls", "sep", false));
+    parts.add("decoder", parse("{'type': 'WordPiece', 'prefix': '##', 'cleanup': true}"));
+    JsonObject model = parse("{'type': 'WordPiece', 'max_input_chars_per_word': 100}");
+    model.addProperty("unk_token", token("unk"));
+    model.addProperty("continuing_subword_prefix", WordPieces.CONTINUED);
+    return json(parts, model, null);
   }
 
   /**
@@ -256,7 +293,10 @@ public final class GgufTokenizer {
     writer.beginArray().value(left).value(right).endArray();
   }
 
-  private byte[] json(JsonObject parts, JsonObject model, Content merges) {
+  /**
+   * @param merges null for a model without any
+   */
+  private byte[] json(JsonObject parts, JsonObject model, @Nullable Content merges) {
     ByteArrayOutputStream out = new ByteArrayOutputStream();
     try (JsonWriter writer = new JsonWriter(new OutputStreamWriter(out, StandardCharsets.UTF_8))) {
       writer.beginObject();
@@ -276,9 +316,11 @@ public final class GgufTokenizer {
         }
       }
       writer.endObject();
-      writer.name("merges").beginArray();
-      merges.write(writer);
-      writer.endArray();
+      if (merges != null) {
+        writer.name("merges").beginArray();
+        merges.write(writer);
+        writer.endArray();
+      }
       writer.endObject();
       writer.endObject();
     } catch (IOException e) {
@@ -316,16 +358,24 @@ public final class GgufTokenizer {
   private JsonElement ends(boolean begins) {
     boolean before = metadata.findFlag(KEY + "add_bos_token").orElse(begins);
     boolean after = metadata.findFlag(KEY + "add_eos_token").orElse(false);
-    String bos = before ? token("bos", 1) : null;
-    String eos = after ? token("eos", 2) : null;
-    if (bos == null && eos == null) {
-      return JsonNull.INSTANCE;
-    }
+    return before || after
+        ? ends(before ? "bos" : null, after ? "eos" : null, true)
+        : JsonNull.INSTANCE;
+  }
+
+  /**
+   * @param first the role of the token before a text; null for none
+   * @param last the role of the token behind a text; null for none
+   * @param again whether the first one also stands before the second text of a pair
+   */
+  private JsonElement ends(@Nullable String first, @Nullable String last, boolean again) {
+    String bos = first == null ? null : token(first);
+    String eos = last == null ? null : token(last);
     JsonArray single = new JsonArray();
     JsonArray pair = new JsonArray();
     for (int type = 0; type < 2; type++) {
       List<JsonObject> places = new ArrayList<>();
-      if (bos != null) {
+      if (bos != null && (type == 0 || again)) {
         places.add(place("SpecialToken", bos, type));
       }
       places.add(place("Sequence", type == 0 ? "A" : "B", type));
@@ -338,8 +388,8 @@ public final class GgufTokenizer {
       places.forEach(pair::add);
     }
     JsonObject special = new JsonObject();
-    addSpecial(special, bos, "bos", 1);
-    addSpecial(special, eos, "eos", 2);
+    addSpecial(special, bos, first);
+    addSpecial(special, eos, last);
     JsonObject template = new JsonObject();
     template.addProperty("type", "TemplateProcessing");
     template.add("single", single);
@@ -357,12 +407,12 @@ public final class GgufTokenizer {
     return place;
   }
 
-  private void addSpecial(JsonObject special, @Nullable String token, String role, int usual) {
-    if (token != null) {
+  private void addSpecial(JsonObject special, @Nullable String token, @Nullable String role) {
+    if (token != null && role != null) {
       JsonObject fields = new JsonObject();
       fields.addProperty("id", token);
       JsonArray ids = new JsonArray();
-      ids.add(id(role, usual));
+      ids.add(id(role));
       fields.add("ids", ids);
       JsonArray texts = new JsonArray();
       texts.add(token);
@@ -371,29 +421,30 @@ public final class GgufTokenizer {
     }
   }
 
-  private int id(String role, int usual) {
-    long id = metadata.findInteger(idKey(role)).orElse(usual);
+  private int id(String role) {
+    long id = metadata.findInteger(idKey(role)).orElse(usual.getOrDefault(role, -1));
     if (id < 0 || id >= tokens.size()) {
       throw error(ROLES.get(role) + "_token_id", id, "an id from 0 to " + (tokens.size() - 1));
     }
     return (int) id;
   }
 
-  private String token(String role, int usual) {
-    return tokens.get(id(role, usual));
+  private String token(String role) {
+    return tokens.get(id(role));
   }
 
   /** The content of a tokenizer_config.json. */
   private JsonObject config(String model) {
     JsonObject config = new JsonObject();
     config.addProperty("tokenizer_class", "PreTrainedTokenizerFast");
-    List<String> usual = model.equals("llama") ? List.of("unk", "bos", "eos") : List.of();
+    List<String> ends = model.equals(BERT) ? List.of() : List.of("bos", "eos", "sep");
     for (String role : ROLES.keySet()) {
-      if (metadata.contains(idKey(role)) || usual.contains(role)) {
-        config.addProperty(role + "_token", token(role, usual.indexOf(role)));
+      boolean isEnd = model.equals(BERT) && (role.equals("bos") || role.equals("eos"));
+      if (!isEnd && (metadata.contains(idKey(role)) || usual.containsKey(role))) {
+        config.addProperty(role + "_token", token(role));
       }
     }
-    for (String role : List.of("bos", "eos", "sep")) {
+    for (String role : ends) {
       String flag = "add_" + role + "_token";
       metadata.findFlag(KEY + flag).ifPresent(adds -> config.addProperty(flag, adds));
     }
