@@ -319,7 +319,7 @@ final class Architectures {
             always("hidden_act", "gelu"),
             always("position_embedding_type", "absolute"),
             never("is_decoder")),
-        new TensorNames()
+        new TensorNames("bert.")
             .add("token_embd", "embeddings.word_embeddings")
             .add("token_types", "embeddings.token_type_embeddings")
             .add("position_embd", "embeddings.position_embeddings")

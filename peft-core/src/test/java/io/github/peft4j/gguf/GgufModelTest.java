@@ -22,15 +22,20 @@ import io.github.peft4j.chat.ChatOptions;
 import io.github.peft4j.data.conversation.Conversation;
 import io.github.peft4j.data.conversation.Message;
 import io.github.peft4j.data.tokenizer.Tokenizer;
+import io.github.peft4j.embed.Pooling;
 import io.github.peft4j.io.JsonFile;
 import io.github.peft4j.io.gguf.GgufException;
 import io.github.peft4j.io.gguf.GgufFile;
 import io.github.peft4j.io.gguf.GgufMetadata;
 import io.github.peft4j.io.gguf.GgufType;
 import io.github.peft4j.io.gguf.GgufWriter;
+import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.quantization.bitsandbytes.Nf4;
+import io.github.peft4j.transformer.ModelCall;
 import io.github.peft4j.transformer.config.Task;
 import io.github.peft4j.transformer.config.UnsupportedModelException;
+import io.github.peft4j.transformer.pass.ModelInput;
+import io.github.peft4j.transformer.pass.Pass;
 import io.github.peft4j.tuner.site.ParameterSite;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -135,7 +140,7 @@ class GgufModelTest {
   @ParameterizedTest
   @ValueSource(
       strings = {
-        "llama", "yarn", "qwen2", "qwen3", "gemma2", "gemma3", "llama3", "factors", "gpt2"
+        "llama", "yarn", "qwen2", "qwen3", "gemma2", "gemma3", "llama3", "factors", "gpt2", "bert"
       })
   void aFileIsWrittenAsItWas(String name) throws IOException {
     Path written = folder.resolve(name + ".gguf");
@@ -183,7 +188,7 @@ class GgufModelTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"llama", "gemma3"})
+  @ValueSource(strings = {"llama", "gemma3", "bert"})
   void tokenizersGiveTheSameIds(String name) {
     try (PeftModel model = load(file(name))) {
       Tokenizer tokenizer = model.tokenizer();
@@ -199,7 +204,10 @@ class GgufModelTest {
           ids.add(id);
         }
         assertEquals(expected, ids, text);
-        assertEquals(text, tokenizer.decode(tokenizer.encode(text, false), false), "decoded again");
+        if (!name.equals("bert")) { // which lower-cases texts and splits them
+          assertEquals(
+              text, tokenizer.decode(tokenizer.encode(text, false), false), "decoded again");
+        }
       }
     }
   }
@@ -245,6 +253,89 @@ class GgufModelTest {
         model.saveGguf(own, GgufType.F16);
         assertEquals(expected, model.baseSha256());
       }
+    }
+  }
+
+  // Encoders
+
+  private static float[] expectedVector() {
+    return floats(EXPECTED.getAsJsonObject("logits").getAsJsonArray("bert"));
+  }
+
+  /** The vector of the ids, by the settings that came with the model. */
+  private static float[] vector(PeftModel model) {
+    long[][] ids = {
+      EXPECTED.getAsJsonArray("ids").asList().stream().mapToLong(JsonElement::getAsLong).toArray()
+    };
+    try (NDManager manager = NDManager.newBaseManager(Device.cpu());
+        ModelCall call = model.newCall();
+        Pass pass = call.pass()) {
+      NDArray states =
+          Autograd.without(() -> model.base().hidden(ModelInput.of(manager, ids, null), pass));
+      return model.embeddingSettings().vectors(states, null).toFloatArray();
+    }
+  }
+
+  @Test
+  void anEncoderGivesTheVectorsOfTheFilesPooling() {
+    try (PeftModel model = load(file("bert"))) {
+      assertArrayEquals(expectedVector(), vector(model), 2e-6f);
+      assertEquals(Pooling.MEAN, model.embeddingSettings().pooling());
+      assertTrue(model.embeddingSettings().normalized());
+    }
+    try (PeftModel model =
+        load(changed("bert", m -> m.uint32("bert.pooling_type", 2)))) {
+      assertEquals(Pooling.CLS, model.embeddingSettings().pooling());
+    }
+    assertRefused(
+        changed("bert", m -> m.uint32("bert.pooling_type", 4)), "bert.pooling_type is 4");
+    assertRefused(
+        changed("bert", m -> m.bool("bert.attention.causal", true)), "bert.attention.causal is true");
+  }
+
+  @Test
+  void anEncoderBecomesAFolderAndAFileAgain() throws IOException {
+    Path hf = folder.resolve("hf");
+    Path again = folder.resolve("bert.gguf");
+    try (PeftModel model = load(file("bert"))) {
+      model.embed("the fox");
+      model.saveBase(hf.toString());
+    }
+    try (PeftModel model = load(hf)) {
+      assertArrayEquals(expectedVector(), vector(model), 2e-6f);
+      assertEquals("[CLS]", model.tokenizer().decode(new long[] {2}, false));
+      model.saveGguf(again, GgufType.Q8_0);
+    }
+    try (GgufFile before = GgufFile.open(file("bert"));
+        GgufFile after = GgufFile.open(again)) {
+      assertEquals(
+          before.metadata().toBuilder().string("general.name", "Hf").build().toString(),
+          after.metadata().toString());
+    }
+  }
+
+  @Test
+  void aPairOfTextsHasTheSeparatorOnce() {
+    try (PeftModel model = load(file("bert"))) {
+      long[] expected =
+          EXPECTED.getAsJsonArray("pair").asList().stream()
+              .mapToLong(JsonElement::getAsLong)
+              .toArray();
+      assertArrayEquals(expected, model.tokenizer().encode("the fox", "hi"));
+    }
+  }
+
+  @Test
+  void anEncoderWithAHeadIsRefused() {
+    try (PeftModel model =
+        Peft.from(file("bert")).device(Device.cpu()).task(Task.classification("a", "b")).load()) {
+      assertTrue(
+          requireNonNull(
+                  assertThrows(
+                          UnsupportedModelException.class,
+                          () -> model.saveGguf(folder.resolve("x.gguf"), GgufType.F16))
+                      .getMessage())
+              .contains("it is for SEQ_CLS; expected a model of texts for FEATURE_EXTRACTION"));
     }
   }
 

@@ -56,7 +56,7 @@ public final class GgufTokenizer {
       Map.of(
           "gpt2", Map.of(),
           "llama", Map.of("unk", 0, "bos", 1, "eos", 2),
-          BERT, Map.of("pad", 0, "unk", 100, "cls", 101, "sep", 102, "mask", 103));
+          BERT, Map.of("pad", 0, "unk", 100, "bos", 101, "sep", 102, "mask", 103));
 
   private final GgufMetadata metadata;
   private final String source;
@@ -422,7 +422,8 @@ public final class GgufTokenizer {
   }
 
   private int id(String role) {
-    long id = metadata.findInteger(idKey(role)).orElse(usual.getOrDefault(role, -1));
+    int known = role.equals("cls") ? id("bos") : usual.getOrDefault(role, -1);
+    long id = metadata.findInteger(idKey(role)).orElse(known);
     if (id < 0 || id >= tokens.size()) {
       throw error(ROLES.get(role) + "_token_id", id, "an id from 0 to " + (tokens.size() - 1));
     }
@@ -437,14 +438,18 @@ public final class GgufTokenizer {
   private JsonObject config(String model) {
     JsonObject config = new JsonObject();
     config.addProperty("tokenizer_class", "PreTrainedTokenizerFast");
-    List<String> ends = model.equals(BERT) ? List.of() : List.of("bos", "eos", "sep");
+    if (model.equals(BERT)) { // it has no tokens for begin and end, but these two
+      for (String role : List.of("unk", "sep", "pad", "cls", "mask")) {
+        config.addProperty(role + "_token", token(role));
+      }
+      return config;
+    }
     for (String role : ROLES.keySet()) {
-      boolean isEnd = model.equals(BERT) && (role.equals("bos") || role.equals("eos"));
-      if (!isEnd && (metadata.contains(idKey(role)) || usual.containsKey(role))) {
+      if (metadata.contains(idKey(role)) || usual.containsKey(role)) {
         config.addProperty(role + "_token", token(role));
       }
     }
-    for (String role : ends) {
+    for (String role : List.of("bos", "eos", "sep")) {
       String flag = "add_" + role + "_token";
       metadata.findFlag(KEY + flag).ifPresent(adds -> config.addProperty(flag, adds));
     }

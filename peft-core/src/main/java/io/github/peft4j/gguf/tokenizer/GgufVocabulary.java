@@ -283,6 +283,7 @@ public final class GgufVocabulary {
         ids.putIfAbsent(role, given.get(0));
       }
     }
+    ids.remove("cls"); // the converter leaves it out: llama.cpp takes the first token of texts
     ids.forEach((role, id) -> metadata.uint32(GgufTokenizer.idKey(role), id));
     if (begins) {
       adds.putIfAbsent("bos", false);
