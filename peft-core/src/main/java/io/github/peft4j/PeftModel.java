@@ -115,7 +115,7 @@ public final class PeftModel extends LoadedModel {
             tokenizer,
             origin.name(),
             seed,
-            List.of(new AdapterHubFolder(), new PeftFolder()),
+            List.of(new GgufAdapter(), new AdapterHubFolder(), new PeftFolder()),
             set::layers);
     this.adapters = set;
   }
@@ -232,8 +232,8 @@ public final class PeftModel extends LoadedModel {
    * {@code PeftModel.from_pretrained} does. See {@link #loadAdapter(String, Path)} for formats and
    * errors.
    *
-   * @param folderOrName a folder, or the name of a repository on the Hugging Face hub, {@code
-   *     org/name}. If there is a folder of this name, the folder is loaded
+   * @param folderOrName a folder or a GGUF file, or the name of a repository on the Hugging Face
+   *     hub, {@code org/name}. If there is a folder or file of this name, it is loaded
    * @throws IllegalStateException if adapters are merged at present
    * @throws HubException if the hub has no such adapter, or cannot be reached and the cache lacks
    *     it
@@ -257,7 +257,8 @@ public final class PeftModel extends LoadedModel {
   }
 
   /**
-   * Loads an adapter that was saved by peft4j, Hugging Face PEFT or AdapterHub's library.
+   * Loads an adapter that was saved by peft4j, Hugging Face PEFT or AdapterHub's library, or a LoRA
+   * in a GGUF file of llama.cpp's.
    *
    * <p>The first adapter of a model becomes active. Later ones do not change the active
    * composition, as with Hugging Face PEFT's {@code load_adapter}.
@@ -269,7 +270,7 @@ public final class PeftModel extends LoadedModel {
    *
    * @param name of the adapter; not yet taken
    * @param folder with adapter_config.json and adapter_model.safetensors, or AdapterHub's
-   *     adapter.safetensors or pytorch_adapter.bin
+   *     adapter.safetensors or pytorch_adapter.bin; or a GGUF file, or a folder with one
    * @return this model
    * @throws IllegalArgumentException if the name is taken; if tensors are missing, left over or of
    *     another shape, listing them all; or if its classifier has other classes than the model,

@@ -153,8 +153,8 @@ public record GgufModel(Path file, ModelConfig config, GgufPooling pooling) {
   /** What a file is that holds no whole model; null for a model. */
   private static @Nullable String otherThanModel(String type, GgufFile gguf) {
     if (type.equals("adapter")) {
-      return "it is an adapter for llama.cpp. Take the Hugging Face PEFT adapter that it was made"
-          + " of, and pass its folder to loadAdapter";
+      return "it is an adapter for llama.cpp. Load the model that it was trained on, and pass this"
+          + " file to loadAdapter";
     }
     if (!type.equals("model")) {
       return "general.type is "

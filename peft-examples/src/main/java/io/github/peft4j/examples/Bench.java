@@ -63,7 +63,7 @@ public final class Bench {
           [--steps N]         measured steps, 8 by default
           [--precision NAME]  float32, bfloat16, float16 or float64
           [--quantize NAME]   keeps frozen weights in fewer bits: nf4, nf4-double, fp4, fp4-double,
-                              int8, float8-two-layouts or float8-one-layout
+                              int8, int8-absmax, float8-two-layouts or float8-one-layout
           [--revision NAME]   of the code, for the result
           [--busy N]          threads that compute meanwhile, as other processes would
           [--data FILE]       trains on rows in .jsonl, .csv or .tsv: padded, by-length and packed

@@ -1,8 +1,8 @@
 package io.github.peft4j.examples;
 
-import io.github.peft4j.examples.bench.Quantizations;
 import io.github.peft4j.examples.bench.Shape;
 import io.github.peft4j.examples.bench.numerics.LossCurve;
+import io.github.peft4j.quantization.named.Quantizations;
 
 /**
  * Trains a model with frozen weights in fewer bits, and as they are, on the same texts. It prints a
