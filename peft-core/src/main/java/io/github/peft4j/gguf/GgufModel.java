@@ -5,6 +5,7 @@ import com.google.gson.JsonObject;
 import io.github.peft4j.data.tokenizer.Tokenizer;
 import io.github.peft4j.gguf.TensorNames.Named;
 import io.github.peft4j.gguf.tokenizer.GgufTokenizer;
+import io.github.peft4j.io.GgufChoice;
 import io.github.peft4j.io.GgufNames;
 import io.github.peft4j.io.TensorSource;
 import io.github.peft4j.io.gguf.GgufFile;
@@ -60,23 +61,21 @@ public record GgufModel(Path file, ModelConfig config, GgufPooling pooling) {
     if (!Files.isDirectory(path)) {
       return Optional.empty();
     }
-    Map<String, List<String>> models;
+    List<String> names;
     try (Stream<Path> files = Files.list(path)) {
-      List<String> names = files.map(file -> file.getFileName().toString()).sorted().toList();
-      models = names.stream().anyMatch(GgufModel::isOtherWeights) ? Map.of() : GgufNames.models(names);
+      names = files.map(file -> file.getFileName().toString()).sorted().toList();
     } catch (IOException e) {
       throw new UncheckedIOException("cannot read " + path, e);
     }
-    if (models.size() > 1) {
-      throw new IllegalArgumentException(
-          "%s has %d GGUF files: pass the path of one, as %s. There are %s"
-              .formatted(
-                  path,
-                  models.size(),
-                  path.resolve(models.keySet().iterator().next()),
-                  GgufNames.list(models, name -> path.resolve(name).toFile().length())));
-    }
-    return models.keySet().stream().map(path::resolve).findFirst();
+    GgufChoice choice =
+        new GgufChoice(
+            path.toString(),
+            names,
+            name -> path.resolve(name).toFile().length(),
+            name -> "pass the path of one, as " + path.resolve(name));
+    return choice.isPossible() && names.stream().noneMatch(GgufModel::isOtherWeights)
+        ? Optional.of(path.resolve(choice.parts(null).get(0)))
+        : Optional.empty();
   }
 
   private static boolean isOtherWeights(String name) {

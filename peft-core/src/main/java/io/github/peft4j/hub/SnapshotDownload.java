@@ -1,5 +1,6 @@
 package io.github.peft4j.hub;
 
+import io.github.peft4j.hub.NeededFiles.Needed;
 import java.io.IOException;
 import java.nio.file.FileStore;
 import java.nio.file.Files;

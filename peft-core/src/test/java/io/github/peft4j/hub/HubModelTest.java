@@ -376,7 +376,7 @@ class HubModelTest {
     hub.without("name.gguf");
     settings = settings.cache(cache.resolve("other"));
     assertThatThrownBy(() -> downloadFile("name.gguf"))
-        .hasMessageContaining("org/name has no GGUF file; file(\"name.gguf\") asks for one");
+        .hasMessageContaining("org/name has no GGUF file, and 'name.gguf' is asked for");
   }
 
   @Test

@@ -209,7 +209,7 @@ public final class ModelFiles {
   private static void sayWhatBecomesPlain(TransformerModel model, Path target) {
     long rounded = model.parameters().filter(ParameterSite::isQuantized).count();
     if (rounded > 0) {
-      LOG.warn(
+      LOG.info(
           "{}: {} weights are kept in fewer bits, and are saved as plain numbers, as they were"
               + " rounded",
           target,

@@ -9,6 +9,7 @@ import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.PyTorch;
 import io.github.peft4j.quantization.FrozenMatrix;
 import io.github.peft4j.quantization.Quantization;
+import java.util.Locale;
 import java.util.OptionalInt;
 
 /**
@@ -68,7 +69,7 @@ public enum Float8 implements Quantization {
       return;
     }
     if (!device.isGpu()) {
-      throw needs("the device is " + device);
+      throw needs("the device is a " + device.getDeviceType().toUpperCase(Locale.ROOT));
     }
     OptionalInt capability = PyTorch.capability(device);
     if (capability.isPresent() && capability.getAsInt() < ADA) {
