@@ -288,7 +288,8 @@ public final class PeftModel extends LoadedModel {
     provenance.ifPresent(
         known -> {
           adapter.trainings(known.trainings());
-          origin.compare(folder, known);
+          adapter.corrected(known.corrected());
+          origin.compare(folder, known, adapter);
         });
     adapters.add(adapter, active);
     return this;
