@@ -672,14 +672,14 @@ public final class PeftModel extends LoadedModel {
    * and Ollama, with tokenizer and chat template, as llama.cpp's convert_hf_to_gguf.py does. It is
    * for language models and encoders of the families that the page on GGUF lists. Of an encoder, the
    * file also says how states become the vector of a text, if {@link #embeddingSettings} are known. Norms, biases and positions
-   * have 32 bits whatever the type is. With {@link GgufType#Q4_0}, the tables of tokens have {@link
-   * GgufType#Q8_0}.
+   * have 32 bits whatever the type is. The tables of tokens have {@link GgufType#Q8_0} with {@link
+   * GgufType#Q4_0}, and {@link GgufType#Q6_K} with {@link GgufType#Q4_K} and {@link GgufType#Q5_K}.
    *
    * <p>The model does not change: weights are merged one by one while they are written. If writing
    * fails, a former file stays as it was.
    *
    * @param file such as {@code model.gguf}
-   * @param type of the weights: F32, F16, BF16, Q8_0 or Q4_0
+   * @param type of the weights: F32, F16, BF16, Q8_0, Q6_K, Q5_K, Q4_K or Q4_0
    * @throws io.github.peft4j.transformer.config.UnsupportedModelException if GGUF has no such model
    * @throws IllegalArgumentException if the type is another one, or a file cannot say what a field
    *     of config.json says; the message names the field

@@ -38,12 +38,28 @@ public final class GgufWeights implements WeightsWriter {
           GgufType.F16, 1,
           GgufType.Q4_0, 2,
           GgufType.Q8_0, 7,
+          GgufType.Q4_K, 14, // MOSTLY_Q4_K_S, which has fewer bits than the mixture Q4_K_M
+          GgufType.Q5_K, 16,
+          GgufType.Q6_K, 18,
           GgufType.BF16, 32);
 
   /** Tensors that are small and always have 32 bits. */
   private static final Set<String> PLAIN = Set.of("position_embd.weight", "token_types.weight");
 
-  /** Tables that lose more than others by four bits. */
+  /** What rows get that are no multiple of 256: llama.cpp's choice. */
+  private static final Map<GgufType, GgufType> OF_SHORT_BLOCKS =
+      Map.of(
+          GgufType.Q4_K, GgufType.Q5_0,
+          GgufType.Q5_K, GgufType.Q5_1,
+          GgufType.Q6_K, GgufType.Q8_0);
+
+  /** What tables get, which lose more than others by few bits. */
+  private static final Map<GgufType, GgufType> OF_TABLES =
+      Map.of(
+          GgufType.Q4_0, GgufType.Q8_0,
+          GgufType.Q4_K, GgufType.Q6_K,
+          GgufType.Q5_K, GgufType.Q6_K);
+
   private static final Set<String> TABLES = Set.of("token_embd.weight", "output.weight");
 
   private static final int QUANTIZATION_VERSION = 2;
@@ -205,13 +221,17 @@ public final class GgufWeights implements WeightsWriter {
         || PLAIN.contains(stored)) {
       return GgufType.F32;
     }
-    GgufType wanted = type == GgufType.Q4_0 && TABLES.contains(stored) ? GgufType.Q8_0 : type;
-    if (shape[shape.length - 1] % wanted.blockElements() != 0) {
+    long row = shape[shape.length - 1];
+    GgufType wanted = TABLES.contains(stored) ? OF_TABLES.getOrDefault(type, type) : type;
+    if (row % wanted.blockElements() != 0) {
+      wanted = OF_SHORT_BLOCKS.getOrDefault(wanted, wanted);
+    }
+    if (row % wanted.blockElements() != 0) {
       LOG.info(
           "{}: rows of {} have {} numbers, no multiple of {}: it is written as F16",
           file,
           stored,
-          shape[shape.length - 1],
+          row,
           wanted.blockElements());
       return GgufType.F16;
     }
