@@ -19,11 +19,13 @@ import org.jspecify.annotations.Nullable;
  * @param precision null for the default of the device
  * @param quantize how frozen weights are kept, a name of {@link Quantizations}; empty for as they
  *     are
+ * @param optimizer of a training
  * @param batch rows of a step
  * @param length tokens of a row, or of a prompt
  * @param newTokens tokens to generate
  * @param warmUp steps before those that are measured; 0 for ten, or three of generation
  * @param steps measured steps
+ * @param devices that train together, each on as many rows; 0 for a training that knows of no others
  * @param revision of the code, for the result; may be empty
  */
 public record Measurement(
@@ -31,11 +33,13 @@ public record Measurement(
     Method method,
     @Nullable Precision precision,
     String quantize,
+    Optimizers optimizer,
     int batch,
     int length,
     int newTokens,
     int warmUp,
     int steps,
+    int devices,
     String revision) {
 
   /** The names of the cases. */
@@ -103,13 +107,22 @@ public record Measurement(
     settings.put("shape", shape.name());
     settings.put("method", method.name());
     settings.put("rows", feed.rows());
-    String numbers = model.base().precision() + (quantize.isEmpty() ? "" : " " + quantize);
-    settings.put("precision", numbers.toLowerCase(Locale.ROOT));
+    settings.put("precision", numbers(model));
+    if (devices > 0) {
+      settings.put("devices", devices);
+    }
     settings.put("batch", batch);
     settings.put("length", length);
     settings.put("new_tokens", name.equals("decode") ? newTokens : 0);
     settings.put("revision", revision);
     return settings;
+  }
+
+  /** How numbers are kept: those of the model, the frozen ones, and the optimizer's. */
+  private String numbers(PeftModel model) {
+    String numbers = model.base().precision() + (quantize.isEmpty() ? "" : " " + quantize);
+    String kept = optimizer == Optimizers.ADAMW ? "" : " " + optimizer;
+    return (numbers + kept).toLowerCase(Locale.ROOT);
   }
 
   private Work work(String name, PeftModel model, Feed feed) {
@@ -131,7 +144,9 @@ public record Measurement(
 
   private Work training(PeftModel model, Activations activations) {
     method.required();
-    return new Training(model, method, activations);
+    return devices > 0
+        ? new ParallelTraining(model, method, activations, optimizer, devices)
+        : new Training(model, method, activations, optimizer);
   }
 
   private static Map<String, Object> numbers(Feed feed, Timing timing) {
