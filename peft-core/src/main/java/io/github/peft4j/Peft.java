@@ -49,8 +49,9 @@ public final class Peft {
    *
    * @param folderOrName a folder with config.json, model.safetensors (or shards) and, to work with
    *     texts, tokenizer.json; or a GGUF file; or the name of a repository on the Hugging Face hub,
-   *     {@code org/name}, whose files are downloaded into the cache that Python's libraries share.
-   *     If there is a folder or file of this name, it is loaded
+   *     {@code org/name}, whose files are downloaded into the cache that Python's libraries share,
+   *     with a GGUF file or its type after a colon, {@code org/name-GGUF:Q4_K_M}, if it has
+   *     several. If there is a folder or file of this name, it is loaded
    * @return the model, which the caller closes
    * @throws IllegalArgumentException if files are missing or do not fit together, or if there is no
    *     such folder and no repository can have this name
@@ -94,7 +95,7 @@ public final class Peft {
    * @throws HubException if the hub has no such model, or cannot be reached and the cache lacks it
    */
   public static Loader from(HubModel model) {
-    return from(new FolderOrHub(model.id(), model.download()));
+    return from(new FolderOrHub(model.name(), model.download()));
   }
 
   /** Starts loading a folder or a GGUF file, for settings such as device, precision and seed. */
@@ -107,8 +108,11 @@ public final class Peft {
     Optional<Path> gguf = GgufModel.find(folder);
     if (gguf.isPresent()) {
       GgufModel model = GgufModel.read(gguf.get());
-      return new Loader(model.config(), model::tensors, model::tokenizer, source.name(), gguf.get())
-          .blocks(model::blocks);
+      Loader loader =
+          new Loader(model.config(), model::tensors, model::tokenizer, source.name(), gguf.get())
+              .blocks(model::blocks);
+      VectorPooling.settings(model.pooling()).ifPresent(loader::embeddings);
+      return loader;
     }
     ModelConfig config = ModelConfig.read(folder);
     return new Loader(

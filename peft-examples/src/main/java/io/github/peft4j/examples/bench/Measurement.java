@@ -5,7 +5,7 @@ import io.github.peft4j.Peft;
 import io.github.peft4j.PeftModel;
 import io.github.peft4j.config.PeftConfig;
 import io.github.peft4j.kernel.Precision;
-import io.github.peft4j.quantization.Quantization;
+import io.github.peft4j.quantization.named.Quantizations;
 import io.github.peft4j.train.step.Activations;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -57,9 +57,8 @@ public record Measurement(
     if (offloads) {
       loader.offloadEmbeddings();
     }
-    Quantization fewer = Quantizations.of(quantize);
-    if (fewer != null) {
-      loader.quantize(fewer);
+    if (!quantize.isEmpty()) {
+      loader.quantize(Quantizations.of(quantize));
     }
     return loader.load();
   }
