@@ -101,7 +101,7 @@ public final class CudaGraph implements AutoCloseable {
     }
   }
 
-  /** Runs code while no thread records, on any GPU: PyTorch's allocator gives no memory back then. */
+  /** Runs code while no thread records on any GPU, such as what gives PyTorch's memory back. */
   public static void betweenRecordings(Runnable code) {
     RECORDING.lock();
     try {
