@@ -315,6 +315,9 @@ final class TrainingLoop {
     if (unsaved && (evaluates || saves || last || stop.isGiven())) {
       requireSound("");
     }
+    if (unsaved && (evaluates || saves)) {
+      replicas.bringTogether((int) state.step, (int) setup.totalSteps());
+    }
     if (evaluates) {
       evaluate();
     }
