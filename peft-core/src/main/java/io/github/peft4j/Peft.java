@@ -155,6 +155,7 @@ public final class Peft {
     private @Nullable Quantization quantization;
     private @Nullable Supplier<? extends TensorSource> blocks;
     private boolean inBlocks;
+    private boolean offloads;
     private @Nullable EmbeddingSettings embeddings;
 
     private Loader(
@@ -205,6 +206,17 @@ public final class Peft {
      */
     public Loader quantize(Quantization quantization) {
       this.quantization = quantization;
+      return this;
+    }
+
+    /**
+     * Keeps the table of input embeddings in the host's memory, page-locked, of which a GPU reads a
+     * row for each token: 1 GiB less on the GPU for Llama 3 8B in 16 bits, and the same numbers. A
+     * table that the model's head reads, too ({@code tie_word_embeddings}), stays on the GPU, and so
+     * does one on the CPU.
+     */
+    public Loader offloadEmbeddings() {
+      this.offloads = true;
       return this;
     }
 
@@ -288,7 +300,7 @@ public final class Peft {
             seed,
             embeddings,
             build);
-      } catch (RuntimeException e) {
+      } catch (RuntimeException | Error e) {
         model.close();
         throw e;
       }
@@ -300,17 +312,38 @@ public final class Peft {
       Task task = this.task;
       long seed = this.seed;
       Quantization quantization = this.quantization;
+      boolean offloads = this.offloads;
       return where -> {
         if (quantization != null) {
           quantization.require(where, in);
         }
         try (TensorSource source = tensors.get()) {
-          return OutOfDeviceMemoryException.guard(
-              () -> "loading %s in %s on %s".formatted(origin, in, where),
-              () -> "Load it in fewer bits, by precision(…), or on another device(…)",
-              () -> Models.build(effective, source, task, where, in, seed, quantization));
+          TransformerModel model =
+              OutOfDeviceMemoryException.guard(
+                  () -> "loading %s in %s on %s".formatted(origin, in, where),
+                  () -> "Load it in fewer bits, by precision(…), or on another device(…)",
+                  () -> Models.build(effective, source, task, where, in, seed, quantization));
+          return offloads ? offloaded(model) : model;
         }
       };
+    }
+
+    private TransformerModel offloaded(TransformerModel model) {
+      try {
+        if (model.offloadEmbeddings()) {
+          PyTorch.releaseCachedMemory();
+        } else {
+          LOG.info(
+              "{}: offloadEmbeddings() moves nothing: the head reads the table, too, or the device"
+                  + " {} cannot read the host's memory",
+              origin,
+              model.device());
+        }
+        return model;
+      } catch (RuntimeException | Error e) {
+        model.close();
+        throw e;
+      }
     }
 
     private Device device(int gpus) {

@@ -206,7 +206,7 @@ public record GgufModel(Path file, ModelConfig config, GgufPooling pooling) {
                         unknown.subList(0, Math.min(20, unknown.size())))));
       }
       return new GgufTensors(gguf, tensors, head(), inBlocks);
-    } catch (RuntimeException e) {
+    } catch (RuntimeException | Error e) {
       gguf.close();
       throw e;
     }

@@ -69,6 +69,7 @@ public final class Bench {
           [--precision NAME]  float32, bfloat16, float16 or float64
           [--quantize NAME]   keeps frozen weights in fewer bits: nf4, nf4-double, fp4, fp4-double,
                               int8, int8-absmax, float8-two-layouts or float8-one-layout
+          [--offload-embeddings]  keeps the table of input embeddings in the host's memory
           [--optimizer NAME]  adamw (the default), adamw-8bit, paged-adamw or paged-adamw-8bit
           [--revision NAME]   of the code, for the result
           [--busy N]          threads that compute meanwhile, as other processes would
@@ -137,6 +138,7 @@ public final class Bench {
         method(),
         precision(),
         arguments.text("quantize", ""),
+        arguments.has("offload-embeddings"),
         Optimizers.of(arguments.text("optimizer", "adamw")),
         batch(),
         length(),

@@ -174,19 +174,14 @@ public final class GgufFile implements TensorSource {
   public void readBlocks(String name, Consumer<ByteBuffer> sink) {
     GgufTensor tensor = tensor(name);
     GgufPart part = owner(name);
-    long length = tensor.byteCount();
     int most = SLICE / tensor.type().blockBytes() * tensor.type().blockBytes();
-    for (long at = 0; at < length; at += most) {
-      int count = (int) Math.min(most, length - at);
-      ByteBuffer slice;
-      try {
-        slice = part.bytes().slice(tensor.offset() + at, count);
-      } catch (IOException e) {
-        throw new UncheckedIOException(
-            "cannot read tensor %s of %s: %s".formatted(name, part.label(), e), e);
-      }
-      sink.accept(slice.order(ByteOrder.LITTLE_ENDIAN));
-    }
+    part.bytes()
+        .read(
+            "tensor %s of %s".formatted(name, part.label()),
+            tensor.offset(),
+            tensor.byteCount(),
+            most,
+            sink);
   }
 
   /**

@@ -172,7 +172,7 @@ public final class Models {
               root,
               family.part().map(Family.Part::others).orElse(List.of()));
       return new TransformerModel(config, chosen, names, manager, precision, body, head);
-    } catch (RuntimeException | OutOfMemoryError e) {
+    } catch (RuntimeException | Error e) {
       manager.close();
       throw e;
     }

@@ -19,6 +19,7 @@ import org.jspecify.annotations.Nullable;
  * @param precision null for the default of the device
  * @param quantize how frozen weights are kept, a name of {@link Quantizations}; empty for as they
  *     are
+ * @param offloads whether the table of input embeddings is in the host's memory
  * @param optimizer of a training
  * @param batch rows of a step
  * @param length tokens of a row, or of a prompt
@@ -33,6 +34,7 @@ public record Measurement(
     Method method,
     @Nullable Precision precision,
     String quantize,
+    boolean offloads,
     Optimizers optimizer,
     int batch,
     int length,
@@ -51,6 +53,9 @@ public record Measurement(
     Peft.Loader loader = shape.loader();
     if (precision != null) {
       loader.precision(precision);
+    }
+    if (offloads) {
+      loader.offloadEmbeddings();
     }
     if (!quantize.isEmpty()) {
       loader.quantize(Quantizations.of(quantize));
@@ -121,7 +126,8 @@ public record Measurement(
   /** How numbers are kept: those of the model, the frozen ones, and the optimizer's. */
   private String numbers(PeftModel model) {
     String numbers = model.base().precision() + (quantize.isEmpty() ? "" : " " + quantize);
-    String kept = optimizer == Optimizers.ADAMW ? "" : " " + optimizer;
+    String kept =
+        (offloads ? " offloaded" : "") + (optimizer == Optimizers.ADAMW ? "" : " " + optimizer);
     return (numbers + kept).toLowerCase(Locale.ROOT);
   }
 
