@@ -185,6 +185,17 @@ public abstract class Tape {
   public void keepNext() {}
 
   /**
+   * Says that the next segment computes with weights that are there only while it runs. It is run
+   * again in the backward pass, whatever the tape does with others.
+   */
+  public void runNextAgain() {}
+
+  /** Whether the segment that runs is run again for its backward pass, which comes next. */
+  public boolean isRunningAgain() {
+    return false;
+  }
+
+  /**
    * Runs the end of a segment that computes each position by itself, such as a feed-forward network
    * with its norm. A {@link #sparing} tape does so in parts, if the segment is one {@linkplain
    * #segmentOfKernels of kernels}, and draws random numbers for each part.
@@ -196,6 +207,17 @@ public abstract class Tape {
   public NDArray endByPosition(NDArray x, UnaryOperator<NDArray> end) {
     return end.apply(x);
   }
+
+  /**
+   * Copies a tensor to another device, between two segments. Its gradient goes the other way.
+   *
+   * @param tensor an output of a segment, a shared tensor, or any other
+   * @param there makes the copy
+   * @param back copies a gradient of it to the tensor's device
+   * @return the copy, which later segments may read as they read the output of a segment
+   */
+  public abstract NDArray cross(
+      NDArray tensor, UnaryOperator<NDArray> there, UnaryOperator<NDArray> back);
 
   /**
    * Makes a tensor readable for later segments.
@@ -219,6 +241,12 @@ public abstract class Tape {
     @Override
     public NDArray segment(NDArray input, boolean trains, UnaryOperator<NDArray> segment) {
       return Autograd.without(() -> Scope.keeping(input, () -> segment.apply(input)));
+    }
+
+    @Override
+    public NDArray cross(
+        NDArray tensor, UnaryOperator<NDArray> there, UnaryOperator<NDArray> back) {
+      return Autograd.without(() -> there.apply(tensor));
     }
 
     @Override
@@ -268,8 +296,14 @@ public abstract class Tape {
     /** Whether the next segment is kept on a tape that keeps none. */
     private boolean keepsNext;
 
+    /** Whether the next segment is run again in any case. */
+    private boolean runsNextAgain;
+
     /** The seed of the segment that runs. */
     private long segmentSeed;
+
+    /** Copies to other devices, which draw nothing: seeds do not count them. */
+    private int crossings;
 
     private Recording(long seed, boolean recompute, @Nullable Store store, int positions) {
       this.seed = seed;
@@ -300,7 +334,7 @@ public abstract class Tape {
 
     @Override
     public NDArray source(Supplier<NDArray> segment) {
-      int index = entries.size();
+      int index = entries.size() - crossings;
       List<Watched> watched = new ArrayList<>();
       NDArray output = recorded(index, watched, segment);
       boolean isDifferentiable = Autograd.requiresGradient(output);
@@ -326,6 +360,16 @@ public abstract class Tape {
     }
 
     @Override
+    public void runNextAgain() {
+      runsNextAgain = true;
+    }
+
+    @Override
+    public boolean isRunningAgain() {
+      return runsAgain;
+    }
+
+    @Override
     public NDArray segment(NDArray input, boolean trains, UnaryOperator<NDArray> segment) {
       return run(input, trains, false, segment, ByGraph::new);
     }
@@ -343,8 +387,10 @@ public abstract class Tape {
         boolean divides,
         UnaryOperator<NDArray> segment,
         Recorder recorder) {
-      int index = entries.size();
+      int index = entries.size() - crossings;
       boolean passesOn = isDifferentiable(input);
+      boolean again = runsNextAgain;
+      runsNextAgain = false;
       if (!passesOn && !trains) {
         NDArray output = unrecorded(index, input, divides, segment);
         differentiable.put(output, false);
@@ -352,7 +398,7 @@ public abstract class Tape {
         entries.add(() -> free(output));
         return output;
       }
-      boolean keeps = !recompute || keepsNext;
+      boolean keeps = !again && (!recompute || keepsNext);
       keepsNext = false;
       Recorded recorded = keeps ? recorder.record(index, input, passesOn, segment) : null;
       NDArray output =
@@ -464,6 +510,35 @@ public abstract class Tape {
     }
 
     @Override
+    public NDArray cross(
+        NDArray tensor, UnaryOperator<NDArray> there, UnaryOperator<NDArray> back) {
+      NDArray copy = own(reading(tensor, x -> Autograd.without(() -> there.apply(x))));
+      differentiable.put(copy, isDifferentiable(tensor));
+      movable.add(copy);
+      crossings++;
+      entries.add(
+          () -> {
+            Gradient gradient = gradients.remove(copy);
+            free(copy);
+            if (gradient != null) {
+              NDArray onward = Scope.release(Autograd.without(() -> back.apply(gradient.array())));
+              gradient.release();
+              passOn(tensor, new Gradient(onward, true));
+            }
+          });
+      return copy;
+    }
+
+    /** Passes a gradient to the origin of a tensor that was not computed by its reader. */
+    private void passOn(NDArray tensor, Gradient gradient) {
+      if (!differentiable.containsKey(tensor) && Autograd.requiresGradient(tensor)) {
+        propagate(tensor, gradient);
+      } else {
+        add(tensor, gradient); // which may be read more than once
+      }
+    }
+
+    @Override
     public NDArray share(NDArray tensor) {
       if (!isDifferentiable(tensor)) {
         return away.containsKey(tensor) ? own(reading(tensor, NDArray::duplicate)) : tensor;
@@ -474,12 +549,11 @@ public abstract class Tape {
           () -> {
             NDArray collected = Autograd.gradient(leaf);
             if (collected != null) {
-              Gradient gradient = new Gradient(collected, false);
-              if (!differentiable.containsKey(tensor) && Autograd.requiresGradient(tensor)) {
-                propagate(tensor, gradient);
-              } else {
-                add(tensor, gradient); // which may be shared more than once
-              }
+              passOn(tensor, new Gradient(collected, false));
+            }
+            Gradient fromElsewhere = gradients.remove(leaf);
+            if (fromElsewhere != null) {
+              passOn(tensor, fromElsewhere);
             }
             leaf.close();
           });
