@@ -30,6 +30,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /**
  * A model whose layers are on two devices computes what it computes on one. Both are parts of the
@@ -56,7 +57,7 @@ class SpreadTest {
   }
 
   static Stream<String> families() throws IOException {
-    return TinyFamily.all().keySet().stream();
+    return TinyFamily.all().keySet().stream().filter(type -> !type.equals("albert")); // one layer
   }
 
   static Stream<MethodCase> methods() {
@@ -99,7 +100,11 @@ class SpreadTest {
     try (PeftModel model = load(family, devices).adapt(config)) {
       MethodContract.perturb(model.adapter(PeftModel.DEFAULT), 11);
 
-      assertThat(model.base().homes().isSingle()).isFalse();
+      assertThat(
+              model.base().parameters().map(ParameterSite::frozen).map(Tensors::place).distinct())
+          .hasSize(devices.toString().contains("host") ? 1 : 2);
+      assertThat(model.base().parameters().anyMatch(site -> !site.waiting().isEmpty()))
+          .isEqualTo(devices.toString().contains("host"));
       assertThat(TinyStep.logits(model)).containsExactly(logits, within(1e-6f));
       for (TinyStep step : expected) {
         TinyStep here = TinyStep.of(model, step == expected.get(1));
@@ -124,17 +129,17 @@ class SpreadTest {
   }
 
   @ParameterizedTest
-  @MethodSource("families")
+  @ValueSource(strings = {"albert", "bart", "bert", "gpt2", "llama", "mixtral", "t5"})
   void familiesTrainWithWeightsOnTheHost(String family) throws IOException {
     compare(family, LORA, host());
   }
 
   @ParameterizedTest
-  @MethodSource("methods")
-  void methodsTrainWithWeightsOnTheHost(MethodCase method) throws IOException {
-    String family =
-        Map.of("BitFit", "qwen2", "CrossAttention", "bart").getOrDefault(method.name(), "llama");
-    compare(family, method.config(), host());
+  @ValueSource(strings = {"Dora", "DoraEmbedding", "Vera", "PrefixTuning", "Lst", "Shira"})
+  void methodsTrainWithWeightsOnTheHost(String name) throws IOException {
+    for (MethodCase method : methods().filter(each -> each.name().equals(name)).toList()) {
+      compare("llama", method.config(), host());
+    }
   }
 
   /** Keys and values lie where their layer is, also when rows change places. */

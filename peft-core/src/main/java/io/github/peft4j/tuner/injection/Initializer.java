@@ -6,6 +6,7 @@ import ai.djl.ndarray.types.Shape;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.kernel.device.Home;
 import io.github.peft4j.kernel.device.Homes;
 import io.github.peft4j.tuner.SharedBuffer;
 import io.github.peft4j.tuner.site.ParameterSite;
@@ -24,6 +25,7 @@ public final class Initializer {
   private static final int MOST = Integer.MAX_VALUE - 8;
 
   private final @Nullable Homes homes;
+  private final @Nullable Home home;
   private final NDManager manager;
   private final Precision precision;
   private final Random random;
@@ -36,7 +38,7 @@ public final class Initializer {
    * @param seed of random tensors
    */
   public Initializer(NDManager manager, Precision precision, long seed) {
-    this(null, manager, precision, new Random(seed), new ArrayList<>());
+    this(null, null, manager, precision, new Random(seed), new ArrayList<>());
   }
 
   /**
@@ -46,16 +48,23 @@ public final class Initializer {
    * @param seed of random tensors
    */
   public Initializer(Homes homes, Precision precision, long seed) {
-    this(homes, homes.main().manager(), precision, new Random(seed), new ArrayList<>());
+    this(homes, homes.main(), precision, new Random(seed), new ArrayList<>());
+  }
+
+  private Initializer(
+      Homes homes, Home home, Precision precision, Random random, List<NDArray> made) {
+    this(homes, home, home.manager(), precision, random, made);
   }
 
   private Initializer(
       @Nullable Homes homes,
+      @Nullable Home home,
       NDManager manager,
       Precision precision,
       Random random,
       List<NDArray> made) {
     this.homes = homes;
+    this.home = home;
     this.manager = manager;
     this.precision = precision;
     this.random = random;
@@ -66,7 +75,7 @@ public final class Initializer {
   public Initializer at(String module) {
     return homes == null
         ? this
-        : new Initializer(homes, homes.of(module).manager(), precision, random, made);
+        : new Initializer(homes, homes.of(module), precision, random, made);
   }
 
   /** The same source, of tensors on the main device. */
@@ -160,17 +169,20 @@ public final class Initializer {
     return uniform(1 / Math.sqrt((double) in), out, in);
   }
 
-  /** A copy of a tensor of the model. */
+  /** A copy of a tensor of the model, which may be on another device. */
   public NDArray copy(NDArray tensor) {
     try (NDArray cast = Tensors.cast(tensor, precision)) {
-      return track(cast.duplicate());
+      return track(home == null ? cast.duplicate() : home.bring(cast));
     }
   }
 
-  /** A copy of a parameter's frozen value. A matrix in fewer bits leaves no dense numbers. */
+  /**
+   * A copy of a parameter's frozen value on the parameter's device. A matrix in fewer bits leaves no
+   * dense numbers.
+   */
   public NDArray copy(ParameterSite site) {
     try (Scope scope = new Scope()) {
-      return scope.keep(copy(site.frozen()));
+      return scope.keep(at(site.name()).copy(site.frozen()));
     }
   }
 
