@@ -7,6 +7,7 @@ import io.github.peft4j.config.PeftConfig;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.quantization.Quantization;
 import io.github.peft4j.train.step.Activations;
+import io.github.peft4j.transformer.DeviceMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -24,6 +25,8 @@ import org.jspecify.annotations.Nullable;
  * @param newTokens tokens to generate
  * @param warmUp steps before those that are measured; 0 for ten, or three of generation
  * @param steps measured steps
+ * @param devices that train together, each on as many rows; 0 for a training that knows of no others
+ * @param deviceMap where the layers are; null for all on one device
  * @param revision of the code, for the result; may be empty
  */
 public record Measurement(
@@ -36,6 +39,8 @@ public record Measurement(
     int newTokens,
     int warmUp,
     int steps,
+    int devices,
+    @Nullable DeviceMap deviceMap,
     String revision) {
 
   /** The names of the cases. */
@@ -47,6 +52,9 @@ public record Measurement(
     Peft.Loader loader = shape.loader();
     if (precision != null) {
       loader.precision(precision);
+    }
+    if (deviceMap != null) {
+      loader.deviceMap(deviceMap);
     }
     Quantization fewer = Quantizations.of(quantize);
     if (fewer != null) {
@@ -106,6 +114,12 @@ public record Measurement(
     settings.put("rows", feed.rows());
     String numbers = model.base().precision() + (quantize.isEmpty() ? "" : " " + quantize);
     settings.put("precision", numbers.toLowerCase(Locale.ROOT));
+    if (devices > 0) {
+      settings.put("devices", devices);
+    }
+    if (deviceMap != null) {
+      settings.put("device_map", deviceMap.toString());
+    }
     settings.put("batch", batch);
     settings.put("length", length);
     settings.put("new_tokens", name.equals("decode") ? newTokens : 0);
@@ -132,7 +146,9 @@ public record Measurement(
 
   private Work training(PeftModel model, Activations activations) {
     method.required();
-    return new Training(model, method, activations);
+    return devices > 0
+        ? new ParallelTraining(model, method, activations, devices)
+        : new Training(model, method, activations);
   }
 
   private static Map<String, Object> numbers(Feed feed, Timing timing) {
