@@ -24,6 +24,8 @@ final class Architectures {
   private static final Field WIDTH = size("feed_forward_length", "intermediate_size");
   private static final Field HEADS = size("attention.head_count", "num_attention_heads");
   private static final Field KEY_VALUE_HEADS = HeadFields.keyValueHeads();
+  private static final Field BIASED_ATTENTION =
+      ifStored("attention_bias", "attn_q.bias", "attn_k.bias", "attn_v.bias", "attn_output.bias");
   private static final String RMS = "attention.layer_norm_rms_epsilon";
 
   private static final List<Architecture> ALL =
@@ -106,8 +108,8 @@ final class Architectures {
             derived("vocab_size", config -> config.size("vocab_size")),
             derived("rope.dimension_count", HeadFields::sizeOf),
             always("hidden_act", "silu"),
-            ifStored("attention_bias", "blk.0.attn_q.bias"),
-            ifStored("mlp_bias", "blk.0.ffn_gate.bias"),
+            BIASED_ATTENTION,
+            ifStored("mlp_bias", "ffn_gate.bias", "ffn_up.bias", "ffn_down.bias"),
             HeadFields.tied(),
             Limits.window("sliding_window", config -> true),
             Limits.noExperts()),
@@ -136,7 +138,7 @@ final class Architectures {
         join(
             usual(RopeFields.usual(), HeadFields.size(config -> 128), 1e-6),
             always("hidden_act", "silu"),
-            ifStored("attention_bias", "blk.0.attn_q.bias"),
+            BIASED_ATTENTION,
             HeadFields.tied(),
             Limits.window("sliding_window", Limits::usesWindow),
             Limits.noExperts()),
@@ -186,7 +188,7 @@ final class Architectures {
         HeadFields.vocabulary(),
         RopeFields.fixedBase(),
         HeadFields.alwaysTied(),
-        ifStored("attention_bias", "blk.0.attn_q.bias"),
+        BIASED_ATTENTION,
         always("hidden_activation", "gelu_pytorch_tanh", "gelu_new"));
   }
 

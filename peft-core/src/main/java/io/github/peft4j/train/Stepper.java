@@ -189,6 +189,10 @@ final class Stepper {
         return OutOfDeviceMemoryException.guard(() -> doing(step), this::advice, code);
       } catch (OutOfDeviceMemoryException e) {
         forget(step);
+        if (replicas.giveGraphsUp()) {
+          LOG.info("{}. From here on, without the memory of CUDA graphs", e.fact());
+          continue;
+        }
         int rows = plan.rowsAtOnce();
         if (!settings.autoBatchSize || rows == 1) {
           throw e;

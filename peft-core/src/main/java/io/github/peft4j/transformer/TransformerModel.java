@@ -21,6 +21,7 @@ import io.github.peft4j.transformer.config.ModelConfig;
 import io.github.peft4j.transformer.config.Task;
 import io.github.peft4j.transformer.head.Head;
 import io.github.peft4j.transformer.head.LanguageModelHead;
+import io.github.peft4j.transformer.pass.IdRange;
 import io.github.peft4j.transformer.pass.LossTargets;
 import io.github.peft4j.transformer.pass.ModelInput;
 import io.github.peft4j.transformer.pass.Pass;
@@ -117,8 +118,13 @@ public final class TransformerModel extends NamedBlock implements AdaptedModel, 
   /**
    * The last hidden state (B, T, D), or (n · B, T, D) if the composition has n adapters in
    * parallel.
+   *
+   * @throws IllegalArgumentException if an id is not in the vocabulary, or if there are more tokens
+   *     than positions
    */
   public NDArray hidden(ModelInput input, Pass pass) {
+    requireOpen();
+    input.requireKnownIds(config);
     return hiddenOfReplicas(repeated(input, pass), pass);
   }
 
@@ -207,7 +213,6 @@ public final class TransformerModel extends NamedBlock implements AdaptedModel, 
     return Autograd.without(
         () -> {
           try (Scope scope = new Scope()) {
-            input.requireKnownIds(config);
             return scope.keep(head.logits(hidden(input, pass), pass));
           }
         });
@@ -219,12 +224,15 @@ public final class TransformerModel extends NamedBlock implements AdaptedModel, 
    *
    * @param input ids (B, T); any padding is on the left
    * @param pass an inference pass; its cache, if it has one, holds the input's positions afterwards
+   * @throws IllegalArgumentException if an id is not in the vocabulary
    */
   public NDArray nextLogits(ModelInput input, Pass pass) {
+    requireOpen();
+    input.requireKnownIds(config);
     return nextOfReplicas(repeated(input, pass), pass);
   }
 
-  /** Like {@link #nextLogits}, for a batch that is replicated already. */
+  /** Like {@link #nextLogits}, for a batch that is replicated already and whose ids are known. */
   NDArray nextOfReplicas(ModelInput input, Pass pass) {
     return Autograd.without(
         () -> {
@@ -243,6 +251,7 @@ public final class TransformerModel extends NamedBlock implements AdaptedModel, 
    *     reads it
    * @param padId the id that pads short rows
    * @param adapters the adapters; they have to live as long as the decoding
+   * @throws IllegalArgumentException if an id is not in the vocabulary
    */
   public Decoding decode(List<long[]> prompts, long padId, ActiveAdapters adapters) {
     if (prompts.isEmpty() || prompts.stream().anyMatch(ids -> ids.length == 0)) {
@@ -251,6 +260,8 @@ public final class TransformerModel extends NamedBlock implements AdaptedModel, 
               + prompts.stream().map(ids -> ids.length).toList()
               + " ids; expected one prompt or more with one id or more in each");
     }
+    IdRange.require("prompts", prompts.toArray(long[][]::new), "vocab_size", config);
+    IdRange.require("padId", new long[][] {{padId}}, "vocab_size", config);
     List<long[]> rows = new ArrayList<>();
     for (int i = 0; i < adapters.composition().replicas(); i++) {
       rows.addAll(prompts);

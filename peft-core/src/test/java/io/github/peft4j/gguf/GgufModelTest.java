@@ -3,6 +3,7 @@ package io.github.peft4j.gguf;
 import static java.util.Objects.requireNonNull;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -36,6 +37,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.function.UnaryOperator;
 import java.util.stream.Stream;
@@ -320,6 +322,73 @@ class GgufModelTest {
     assertRefused(copy, "does not know 1 tensors", "blk.0.attn_sinks.weight");
   }
 
+  /** A file with other numbers of one tensor, or without it if there are none. */
+  private Path changed(String name, String tensor, float... numbers) {
+    Path copy = folder.resolve("changed.gguf");
+    try (GgufFile file = GgufFile.open(file(name))) {
+      GgufWriter writer = new GgufWriter(file.metadata());
+      for (String each : file.names()) {
+        boolean other = each.equals(tensor);
+        if (!other) {
+          writer.add(
+              each,
+              file.tensor(each).type(),
+              file.tensor(each).shape(),
+              sink -> file.readBlocks(each, sink));
+        } else if (numbers.length > 0) {
+          writer.add(
+              each,
+              GgufType.F32,
+              new long[] {numbers.length},
+              sink -> sink.accept(GgufWeights.bytes(numbers)));
+        }
+      }
+      writer.write(copy);
+    }
+    return copy;
+  }
+
+  /** Factors below 1 were taken for none, as was one of two tensors. */
+  @Test
+  void factorsOfFrequenciesAreReadOrRefused() {
+    float[] half = {0.5f, 0.5f, 0.5f, 0.5f, 0.5f, 0.5f, 0.5f, 0.5f};
+    try (PeftModel model = load(file("llama3"));
+        PeftModel other = load(changed("llama3", "rope_freqs.weight", half))) {
+      assertEquals(
+          "[0.5,0.5,0.5,0.5,0.5,0.5,0.5,0.5]",
+          other
+              .base()
+              .config()
+              .json()
+              .getAsJsonObject("rope_scaling")
+              .get("short_factor")
+              .toString());
+      assertFalse(Arrays.equals(logits(model), logits(other)));
+    }
+    for (float wrong : new float[] {0, -2, Float.NaN, Float.POSITIVE_INFINITY}) {
+      float[] factors = half.clone();
+      factors[7] = wrong;
+      assertRefused(
+          changed("llama3", "rope_freqs.weight", factors), "0.5, " + wrong + "]", "above 0");
+    }
+    assertRefused(
+        changed("llama3", "rope_freqs.weight", 1, 1, 1),
+        "changed.gguf",
+        "rope_freqs.weight has the shape [3]; expected [8]");
+    assertRefused(
+        changed("phi3", "rope_factors_long.weight"), "there is no tensor rope_factors_long.weight");
+    assertRefused(
+        changed("llama", m -> m.string("llama.rope.scaling.type", "longrope")),
+        "rope.scaling.type is longrope; expected the tensors rope_factors_short.weight");
+  }
+
+  /** Without the first layer's, the others were left out. */
+  @Test
+  void biasesOfOneLayerAreNeededInAll() {
+    assertRefused(
+        changed("llama3", "blk.0.attn_q.bias"), "missing model.layers.0.self_attn.q_proj.bias");
+  }
+
   @Test
   void aModelWithoutTokenizerLoadsWithoutOne() {
     assertNull(GgufModel.read(file("gpt2")).tokenizer());
@@ -349,6 +418,15 @@ class GgufModelTest {
                           () -> model.saveGguf(target, GgufType.Q4_K))
                       .getMessage())
               .contains("Q4_K is no type of a model to write"));
+    }
+    try (PeftModel model = load(file("gpt2"))) {
+      Path root = folder.getRoot();
+      assertTrue(
+          requireNonNull(
+                  assertThrows(
+                          IllegalArgumentException.class, () -> model.saveGguf(root, GgufType.F16))
+                      .getMessage())
+              .contains("it names no file"));
     }
     try (PeftModel model =
         Peft.from(file("llama")).device(Device.cpu()).task(Task.classification("a", "b")).load()) {

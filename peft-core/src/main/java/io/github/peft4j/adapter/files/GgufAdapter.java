@@ -55,7 +55,7 @@ public final class GgufAdapter {
             JsonParser.parseString(part.configText()).getAsJsonObject(),
             "adapter '" + adapter.name() + "'");
     Path whole = file.toAbsolutePath();
-    String name = whole.getFileName().toString();
+    String name = FileGroup.name(whole);
     try (FileGroup files = FileGroup.beside(whole)) {
       files.write(name, lora.content(name, tensors));
       files.commit();

@@ -161,7 +161,7 @@ public final class ModelFiles {
     ModelConfig config = ModelConfig.of(config(model, merger), model.config().source());
     GgufWeights writer =
         new GgufWeights(
-            whole.getFileName().toString(),
+            FileGroup.name(whole),
             config,
             model.config().generation(),
             name,

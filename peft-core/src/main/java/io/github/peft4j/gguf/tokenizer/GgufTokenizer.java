@@ -18,6 +18,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -34,6 +35,9 @@ public final class GgufTokenizer {
 
   /** The score that llama.cpp's converter gives tokens that were added to a vocabulary. */
   private static final double ADDED = -1000;
+
+  /** The tokens at which a text or a turn ends. */
+  private static final List<String> ENDS = List.of("eos", "eot", "eom");
 
   private static final String TEMPLATE = "tokenizer.chat_template";
 
@@ -61,9 +65,37 @@ public final class GgufTokenizer {
     this.tokens = new ArrayList<>(metadata.strings(KEY + "tokens"));
     this.types =
         metadata.findIntegers(KEY + "token_type").orElseGet(() -> normal(this.tokens.size()));
+    if (tokens.isEmpty()) {
+      throw error("tokens", "empty", "the tokens by id");
+    }
     if (types.length != tokens.size()) {
       throw error("token_type", types.length + " numbers", "one for each of " + tokens.size());
     }
+    for (int id = 0; id < types.length; id++) {
+      if (!TokenType.isKnown(types[id])) {
+        throw error(at("token_type", id), types[id], "a number from 1 to 6");
+      }
+    }
+  }
+
+  private static String at(String array, int index) {
+    return array + "[" + index + "]";
+  }
+
+  /**
+   * The ids of the tokens. What two ids share would be read as one, and written as nothing. Tokens
+   * without a text are no matter: they are never found.
+   */
+  private Map<String, Integer> distinct() {
+    Map<String, Integer> ids = new HashMap<>();
+    for (int id = 0; id < tokens.size(); id++) {
+      Integer former = ids.putIfAbsent(tokens.get(id), id);
+      if (former != null && !tokens.get(id).isEmpty()) {
+        throw error(
+            at("tokens", id), "'" + tokens.get(id) + "'", "another text than tokens[" + former + "]");
+      }
+    }
+    return ids;
   }
 
   private static long[] normal(int count) {
@@ -104,7 +136,7 @@ public final class GgufTokenizer {
       metadata.findInteger(idKey(role)).ifPresent(id -> ids.addProperty(role + "_token_id", id));
     }
     JsonArray ends = new JsonArray();
-    for (String end : List.of("eos", "eot", "eom")) {
+    for (String end : ENDS) {
       OptionalLong id = metadata.findInteger(KEY + end + "_token_id");
       if (id.isPresent()
           && ends.asList().stream().noneMatch(e -> e.getAsLong() == id.getAsLong())) {
@@ -148,20 +180,38 @@ public final class GgufTokenizer {
             "{'type': 'BPE', 'dropout': null, 'unk_token': null, 'continuing_subword_prefix': '',"
                 + " 'end_of_word_suffix': '', 'fuse_unk': false, 'byte_fallback': false}");
     model.addProperty("ignore_merges", pre.wholeFirst());
-    List<String> merges = metadata.strings(KEY + "merges");
+    List<Merges.Merge> merges = merges(distinct());
     return json(
         parts,
         model,
         writer -> {
-          for (int i = 0; i < merges.size(); i++) {
-            String merge = merges.get(i);
-            int space = merge.indexOf(' ', 1);
-            if (space < 0) {
-              throw error("merges[" + i + "]", "'" + merge + "'", "two tokens and a space between");
-            }
-            write(writer, merge.substring(0, space), merge.substring(space + 1));
+          for (Merges.Merge merge : merges) {
+            write(writer, merge.left(), merge.right());
           }
         });
+  }
+
+  /** The merges of a byte-level vocabulary, which make tokens of tokens. */
+  private List<Merges.Merge> merges(Map<String, Integer> ids) {
+    List<String> stored = metadata.strings(KEY + "merges");
+    Map<Merges.Merge, Integer> merges = new LinkedHashMap<>();
+    for (int i = 0; i < stored.size(); i++) {
+      String merge = stored.get(i);
+      int space = merge.indexOf(' ', 1);
+      String left = space < 0 ? "" : merge.substring(0, space);
+      String right = space < 0 ? "" : merge.substring(space + 1);
+      if (!ids.containsKey(left) || !ids.containsKey(right) || !ids.containsKey(left + right)) {
+        throw error(
+            at("merges", i),
+            "'" + merge + "'",
+            "two tokens with a space between that are a token together");
+      }
+      Integer former = merges.putIfAbsent(new Merges.Merge(left, right), i);
+      if (former != null) {
+        throw error(at("merges", i), "'" + merge + "'", "another one than merges[" + former + "]");
+      }
+    }
+    return List.copyOf(merges.keySet());
   }
 
   private byte[] sentencePiece() {
@@ -192,7 +242,8 @@ public final class GgufTokenizer {
                 + " 'ignore_merges': false}");
     model.addProperty("unk_token", token("unk", 0));
     spellSpaces();
-    List<Merges.Merge> merges = Merges.of(bestFirst());
+    distinct();
+    List<Merges.Merge> merges = Merges.of(bestFirst(), source);
     return json(
         parts,
         model,
@@ -228,6 +279,11 @@ public final class GgufTokenizer {
     double[] scores = metadata.numbers(KEY + "scores");
     if (scores.length != tokens.size()) {
       throw error("scores", scores.length + " numbers", "one for each of " + tokens.size());
+    }
+    for (int id = 0; id < scores.length; id++) {
+      if (!Double.isFinite(scores[id])) {
+        throw error(at("scores", id), scores[id], "a finite number");
+      }
     }
     List<Integer> merged =
         IntStream.range(0, tokens.size())
@@ -372,9 +428,12 @@ public final class GgufTokenizer {
   }
 
   private int id(String role, int usual) {
-    long id = metadata.findInteger(idKey(role)).orElse(usual);
+    return known(ROLES.get(role), metadata.findInteger(idKey(role)).orElse(usual));
+  }
+
+  private int known(String key, long id) {
     if (id < 0 || id >= tokens.size()) {
-      throw error(ROLES.get(role) + "_token_id", id, "an id from 0 to " + (tokens.size() - 1));
+      throw error(key + "_token_id", id, "an id from 0 to " + (tokens.size() - 1));
     }
     return (int) id;
   }
@@ -392,6 +451,9 @@ public final class GgufTokenizer {
       if (metadata.contains(idKey(role)) || usual.contains(role)) {
         config.addProperty(role + "_token", token(role, usual.indexOf(role)));
       }
+    }
+    for (String end : ENDS) {
+      metadata.findInteger(KEY + end + "_token_id").ifPresent(id -> known(end, id));
     }
     for (String role : List.of("bos", "eos", "sep")) {
       String flag = "add_" + role + "_token";

@@ -229,6 +229,15 @@ public final class Replicas implements AutoCloseable {
             });
   }
 
+  /**
+   * Frees the memory of CUDA graphs on all devices. There are none from here on.
+   *
+   * @return whether there were any
+   */
+  public boolean giveGraphsUp() {
+    return all().stream().filter(Replica::giveGraphsUp).count() > 0;
+  }
+
   private List<Replica> all() {
     return Stream.concat(Stream.of(first), others.stream().map(Other::replica)).toList();
   }

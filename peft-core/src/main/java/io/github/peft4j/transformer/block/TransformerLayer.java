@@ -57,11 +57,13 @@ public final class TransformerLayer extends NamedBlock {
   NDArray segment(NDArray x, boolean trains, Pass pass) {
     Tape tape = pass.tape();
     boolean trained = tape.isRecording() && (trains || trains(pass.adapters()));
-    UnaryOperator<NDArray> layer = in -> present(in, pass);
+    boolean ofKernels = tape.isRecording() && pass.adapters().areMadeOfKernels(sites());
+    Pass own = pass.ofKernels(ofKernels);
+    UnaryOperator<NDArray> layer = in -> present(in, own);
     if (streamed != null) {
       tape.runNextAgain();
     }
-    return tape.isRecording() && pass.adapters().areMadeOfKernels(sites())
+    return ofKernels
         ? tape.segmentOfKernels(x, trained, layer)
         : tape.segment(x, trained, layer);
   }

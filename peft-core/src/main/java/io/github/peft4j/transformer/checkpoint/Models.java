@@ -166,7 +166,7 @@ public final class Models {
       int hidden = stacks.get(stacks.size() - 1).outputSize();
       Head head = new HeadBuilder(design.head(), config, weights, hidden).build(chosen, body);
       weights.finish(task != null);
-      warnOfUnread(config, family);
+      warnOfUnread(config, family, quantized);
       progress.finish();
       if (homes.main().device().isGpu()) {
         PyTorch.releaseCachedMemory(); // what conversions took would stay in pieces
@@ -191,8 +191,10 @@ public final class Models {
     return quantized.isEmpty() ? part : new QuantizedCheckpoint(part, quantized.get());
   }
 
-  private static void warnOfUnread(ModelConfig config, Family family) {
+  private static void warnOfUnread(
+      ModelConfig config, Family family, Optional<QuantizedWeights> quantized) {
     Map<String, String> unread = UnreadFields.of(config, family);
+    quantized.ifPresent(weights -> unread.putAll(weights.unread()));
     if (!unread.isEmpty()) {
       LOG.warn(
           "{}: these fields are not read, since models of type '{}' are not known to have them: {}."

@@ -37,6 +37,7 @@ public final class Pass implements ForwardContext, AutoCloseable {
   private final BatchRows rows;
   private final @Nullable NDArray otherMemory;
   private final boolean still;
+  private final boolean ofKernels;
   private final SharedState state;
 
   /** The state that all rows share. */
@@ -79,16 +80,22 @@ public final class Pass implements ForwardContext, AutoCloseable {
   }
 
   private Pass(
-      Run run, BatchRows rows, @Nullable NDArray otherMemory, boolean still, SharedState state) {
+      Run run,
+      BatchRows rows,
+      @Nullable NDArray otherMemory,
+      boolean still,
+      boolean ofKernels,
+      SharedState state) {
     this.run = run;
     this.rows = rows;
     this.otherMemory = otherMemory;
     this.still = still;
+    this.ofKernels = ofKernels;
     this.state = state;
   }
 
   private Pass(Run run, BatchRows rows) {
-    this(run, rows, null, false, run.main);
+    this(run, rows, null, false, false, run.main);
   }
 
   /**
@@ -117,7 +124,7 @@ public final class Pass implements ForwardContext, AutoCloseable {
   @Override
   public Pass of(BatchRows rows) {
     requireNumbers("rows of a batch are computed apart");
-    return new Pass(run, rows, otherMemory, still, state);
+    return new Pass(run, rows, otherMemory, still, ofKernels, state);
   }
 
   /**
@@ -133,7 +140,7 @@ public final class Pass implements ForwardContext, AutoCloseable {
             : run.elsewhere.computeIfAbsent(
                 home,
                 to -> new SharedState(run.main, main, to, run.tape, run.cache, this::hold));
-    return new Pass(run, rows, otherMemory, still, there);
+    return new Pass(run, rows, otherMemory, still, ofKernels, there);
   }
 
   /** Hidden states on another device. */
@@ -194,7 +201,7 @@ public final class Pass implements ForwardContext, AutoCloseable {
    * @param memory (B, S, d); null where keys and values of it are in the cache
    */
   public Pass reading(@Nullable NDArray memory) {
-    return new Pass(run, rows, memory, still, state);
+    return new Pass(run, rows, memory, still, ofKernels, state);
   }
 
   @Override
@@ -274,6 +281,16 @@ public final class Pass implements ForwardContext, AutoCloseable {
   @Override
   public Tape tape() {
     return run.tape;
+  }
+
+  /** The same pass for a segment of which it is known whether it computes with kernels alone. */
+  public Pass ofKernels(boolean are) {
+    return are == ofKernels ? this : new Pass(run, rows, otherMemory, still, are, state);
+  }
+
+  @Override
+  public boolean isOfKernels() {
+    return ofKernels;
   }
 
   /** Keys and values of earlier positions, or null. */
@@ -359,7 +376,7 @@ public final class Pass implements ForwardContext, AutoCloseable {
 
   /** The same pass without dropout for a stack whose states are kept; otherwise itself. */
   public Pass ofStack() {
-    return input().kept() == null ? this : new Pass(run, rows, otherMemory, true, state);
+    return input().kept() == null ? this : new Pass(run, rows, otherMemory, true, ofKernels, state);
   }
 
   /** The kept states of a stack for this input (B, T, D), or null if they have to be computed. */

@@ -20,6 +20,7 @@ import org.jspecify.annotations.Nullable;
  * @param precision null for the default of the device
  * @param quantize how frozen weights are kept, a name of {@link Quantizations}; empty for as they
  *     are
+ * @param optimizer of a training
  * @param batch rows of a step
  * @param length tokens of a row, or of a prompt
  * @param newTokens tokens to generate
@@ -34,6 +35,7 @@ public record Measurement(
     Method method,
     @Nullable Precision precision,
     String quantize,
+    Optimizers optimizer,
     int batch,
     int length,
     int newTokens,
@@ -112,8 +114,7 @@ public record Measurement(
     settings.put("shape", shape.name());
     settings.put("method", method.name());
     settings.put("rows", feed.rows());
-    String numbers = model.base().precision() + (quantize.isEmpty() ? "" : " " + quantize);
-    settings.put("precision", numbers.toLowerCase(Locale.ROOT));
+    settings.put("precision", numbers(model));
     if (devices > 0) {
       settings.put("devices", devices);
     }
@@ -125,6 +126,13 @@ public record Measurement(
     settings.put("new_tokens", name.equals("decode") ? newTokens : 0);
     settings.put("revision", revision);
     return settings;
+  }
+
+  /** How numbers are kept: those of the model, the frozen ones, and the optimizer's. */
+  private String numbers(PeftModel model) {
+    String numbers = model.base().precision() + (quantize.isEmpty() ? "" : " " + quantize);
+    String kept = optimizer == Optimizers.ADAMW ? "" : " " + optimizer;
+    return (numbers + kept).toLowerCase(Locale.ROOT);
   }
 
   private Work work(String name, PeftModel model, Feed feed) {
@@ -147,8 +155,8 @@ public record Measurement(
   private Work training(PeftModel model, Activations activations) {
     method.required();
     return devices > 0
-        ? new ParallelTraining(model, method, activations, devices)
-        : new Training(model, method, activations);
+        ? new ParallelTraining(model, method, activations, optimizer, devices)
+        : new Training(model, method, activations, optimizer);
   }
 
   private static Map<String, Object> numbers(Feed feed, Timing timing) {
