@@ -327,7 +327,7 @@ public final class Peft {
       for (Device device : wanted.devices()) {
         if (device.isGpu() && device.getDeviceId() >= gpus) {
           throw new IllegalArgumentException(
-              ("device %s: PyTorch finds %d CUDA GPUs here, and counts them from 0; without its"
+              ("device(%s): PyTorch finds %d CUDA GPUs here, and counts them from 0; without its"
                       + " natives for CUDA it finds none, see docs/installation.md")
                   .formatted(device, gpus));
         }

@@ -196,6 +196,39 @@ class SpreadTest {
     return Stream.of("llama", "t5", "bloom", "gemma2", "bart");
   }
 
+  /** What is saved is what was loaded, and merged weights go where the frozen ones were. */
+  @Test
+  void weightsOnTheHostAreMergedAndSaved() throws IOException {
+    Path saved = folder.resolve("saved");
+    float[] logits;
+    float[] frozen;
+    try (PeftModel model = load("llama", host()).adapt(LORA)) {
+      MethodContract.perturb(model.adapter(PeftModel.DEFAULT), 11);
+      logits = TinyStep.logits(model);
+      model.saveMerged(saved.toString());
+      model.merge();
+
+      assertThat(TinyStep.logits(model)).containsExactly(logits, within(1e-4f));
+      assertThat(
+              model
+                  .base()
+                  .parameters()
+                  .filter(site -> site.name().contains(".layers."))
+                  .allMatch(site -> !site.waiting().isEmpty()))
+          .isTrue();
+      model.unmerge();
+      assertThat(TinyStep.logits(model)).containsExactly(logits, within(tolerance()));
+      model.remove(PeftModel.DEFAULT);
+      frozen = TinyStep.logits(model);
+    }
+    try (PeftModel model = load("llama", one())) {
+      assertThat(TinyStep.logits(model)).containsExactly(frozen, within(tolerance()));
+    }
+    try (PeftModel merged = Peft.from(saved).deviceMap(one()).precision(Precision.FLOAT32).load()) {
+      assertThat(TinyStep.logits(merged)).containsExactly(logits, within(1e-4f));
+    }
+  }
+
   /** An adapter's tensors are where its layers are, and a merged weight where the frozen one was. */
   @Test
   void tensorsAreWhereTheirLayerIs() throws IOException {

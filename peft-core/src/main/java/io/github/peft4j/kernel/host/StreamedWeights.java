@@ -6,7 +6,9 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.DeviceMemory;
+import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Scope;
+import io.github.peft4j.kernel.Tensors;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Consumer;
@@ -23,8 +25,25 @@ import org.jspecify.annotations.Nullable;
  */
 public final class StreamedWeights implements AutoCloseable {
 
+  private static final Kernel FIRST =
+      Kernel.of(
+          """
+          def first(x: Tensor) -> Tensor:
+              return torch.narrow(torch.reshape(x, [-1]), 0, 0, 1)
+          """);
+
   private final SideCopies copies;
   private final List<Layer> layers = new ArrayList<>();
+
+  /** Which layer comes after one. */
+  public enum Next {
+    /** The one behind it, and after the last the first: the next token. */
+    BEHIND,
+    /** The one behind it, and after the last the one before it: a backward pass follows. */
+    TURNING,
+    /** The one before it: in a backward pass. */
+    BEFORE
+  }
 
   /** The weights of a layer. */
   public final class Layer {
@@ -49,10 +68,10 @@ public final class StreamedWeights implements AutoCloseable {
     /**
      * Runs code that computes with the weights.
      *
-     * @param onward whether the next layer comes next; if not, the one before it does
+     * @param next which layer's weights are on their way meanwhile
      */
-    public <T> T during(boolean onward, Supplier<T> code) {
-      enter(this, onward);
+    public <T> T during(Next next, Supplier<T> code) {
+      enter(this, next);
       try {
         return code.get();
       } finally {
@@ -120,11 +139,16 @@ public final class StreamedWeights implements AutoCloseable {
     return layer;
   }
 
-  private synchronized void enter(Layer layer, boolean onward) {
+  private Layer after(Layer layer, Next next) {
+    boolean turns = next == Next.TURNING && layer.index == layers.size() - 1;
+    int step = turns || next == Next.BEFORE ? -1 : 1;
+    return layers.get(Math.floorMod(layer.index + step, layers.size()));
+  }
+
+  private synchronized void enter(Layer layer, Next order) {
     Autograd.without(
         () -> {
-          int other = layer.index + (onward ? 1 : -1);
-          Layer next = layers.get(Math.floorMod(other, layers.size()));
+          Layer next = after(layer, order);
           for (Layer each : layers) {
             if (each != layer && each != next) {
               each.go();
@@ -143,13 +167,17 @@ public final class StreamedWeights implements AutoCloseable {
   }
 
   /**
-   * A copy in the host's memory, which the caller closes.
+   * A copy in the host's memory, which the caller closes and Java may read.
    *
    * @throws IllegalStateException if there is not enough memory
    */
   public NDArray put(NDArray tensor) {
     try {
-      return Scope.release(Autograd.without(() -> copies.toHost(tensor)));
+      NDArray copy = Scope.release(Autograd.without(() -> copies.toHost(tensor)));
+      try (Scope scope = new Scope()) {
+        Tensors.floats(FIRST.call(tensor)); // waits for the device
+      }
+      return copy;
     } catch (EngineException e) {
       if (DeviceMemory.of(String.valueOf(e.getMessage())).isEmpty()) {
         throw e;

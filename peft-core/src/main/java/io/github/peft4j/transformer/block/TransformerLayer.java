@@ -5,6 +5,7 @@ import ai.djl.ndarray.NDList;
 import io.github.peft4j.kernel.Ops;
 import io.github.peft4j.kernel.Tape;
 import io.github.peft4j.kernel.host.StreamedWeights;
+import io.github.peft4j.kernel.host.StreamedWeights.Next;
 import io.github.peft4j.transformer.pass.Pass;
 import io.github.peft4j.tuner.site.HostCopies;
 import io.github.peft4j.tuner.site.LayerSite;
@@ -71,9 +72,13 @@ public final class TransformerLayer extends NamedBlock {
   /** Computes the layer while its weights are on the device. */
   private NDArray present(NDArray x, Pass pass) {
     StreamedWeights.Layer weights = streamed;
-    return weights == null
-        ? forward(x, pass)
-        : weights.during(!pass.tape().isRunningAgain(), () -> forward(x, pass));
+    if (weights == null) {
+      return forward(x, pass);
+    }
+    Tape tape = pass.tape();
+    Next next =
+        tape.isRunningAgain() ? Next.BEFORE : tape.isRecording() ? Next.TURNING : Next.BEHIND;
+    return weights.during(next, () -> forward(x, pass));
   }
 
   /** Moves the layer's frozen tensors to the host. They come from there for each computation. */

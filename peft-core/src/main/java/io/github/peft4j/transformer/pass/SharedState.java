@@ -68,7 +68,8 @@ final class SharedState {
                 cache == null
                     ? trained.apply(value)
                     : cache.shared(
-                        "shared.%d.%s".formatted(count[0]++, to), () -> to.bring(value))));
+                        "shared.%d.%s".formatted(count[0]++, to.manager().getName()),
+                        () -> to.bring(value))));
     mask = main.mask == null ? null : copy.apply(main.mask);
     texts = main.texts == null ? null : main.texts.map(copy);
     visibility = main.visibility == null ? null : main.visibility.of(mask, texts);
@@ -84,11 +85,11 @@ final class SharedState {
                     rotation.isSigned())));
     memory = main.memory == null ? null : trained.apply(main.memory);
     memoryBias = main.memoryBias == null ? null : copy.apply(main.memoryBias);
+    Pass.Relative there = main.relative;
     relative =
-        main.relative == null
+        there == null
             ? null
-            : new Pass.Relative(
-                trained.apply(main.relative.vectors()), copy.apply(main.relative.places()));
+            : new Pass.Relative(trained.apply(there.vectors()), copy.apply(there.places()));
   }
 
   /**

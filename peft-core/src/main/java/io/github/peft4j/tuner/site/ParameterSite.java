@@ -151,7 +151,12 @@ public final class ParameterSite extends Site<NDArray, NDArray> implements AutoC
       return null;
     }
     FrozenContent dense = new Plain(Scope.release(content.array()));
-    content = content instanceof Waiting waiting ? waiting.with(dense) : dense;
+    if (content instanceof Waiting waiting) {
+      waiting.here(null);
+      content = waiting.with(dense);
+    } else {
+      content = dense;
+    }
     return matrix;
   }
 
