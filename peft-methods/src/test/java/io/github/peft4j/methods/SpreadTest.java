@@ -141,6 +141,21 @@ class SpreadTest {
     String family =
         Map.of("BitFit", "qwen2", "CrossAttention", "bart").getOrDefault(method.name(), "llama");
     compare(family, method.config());
+    if (method.merges()) {
+      compareMerged(family, method.config());
+    }
+  }
+
+  private void compareMerged(String family, PeftConfig config) throws IOException {
+    List<float[]> logits = new ArrayList<>();
+    for (DeviceMap devices : List.of(one(), two())) {
+      try (PeftModel model = load(family, devices).adapt(config)) {
+        MethodContract.perturb(model.adapter(PeftModel.DEFAULT), 11);
+        model.merge();
+        logits.add(TinyStep.logits(model));
+      }
+    }
+    assertThat(logits.get(1)).containsExactly(logits.get(0), within(tolerance()));
   }
 
   @ParameterizedTest
