@@ -29,7 +29,7 @@ final class Architectures {
   private static final String RMS = "attention.layer_norm_rms_epsilon";
 
   private static final List<Architecture> ALL =
-      List.of(llama(), qwen2(), qwen3(), gemma(), gemma2(), gemma3(), phi3(), gpt2());
+      List.of(llama(), qwen2(), qwen3(), gemma(), gemma2(), gemma3(), phi3(), gpt2(), bert());
 
   private Architectures() {}
 
@@ -298,5 +298,42 @@ final class Architectures {
             .add("blk.#.ffn_norm", "transformer.h.#.ln_2")
             .add("blk.#.ffn_up", "transformer.h.#.mlp.c_fc", Transform.TRANSPOSED)
             .add("blk.#.ffn_down", "transformer.h.#.mlp.c_proj", Transform.TRANSPOSED));
+  }
+
+  /** Encoders whose states become vectors of texts. llama.cpp has no pooler and no head. */
+  private static Architecture bert() {
+    return new Architecture(
+        "bert",
+        List.of("bert"),
+        "BertModel",
+        fields(
+            LAYERS,
+            POSITIONS,
+            HIDDEN,
+            WIDTH,
+            HEADS,
+            number("attention.layer_norm_epsilon", "layer_norm_eps", 1e-12),
+            fileType(),
+            EncoderFields.bothWays(),
+            EncoderFields.pooling(),
+            HeadFields.vocabulary(),
+            EncoderFields.segments(),
+            always("hidden_act", "gelu"),
+            always("position_embedding_type", "absolute"),
+            never("is_decoder")),
+        new TensorNames("bert.")
+            .add("token_embd", "embeddings.word_embeddings")
+            .add("token_types", "embeddings.token_type_embeddings")
+            .add("position_embd", "embeddings.position_embeddings")
+            .add("token_embd_norm", "embeddings.LayerNorm")
+            .add("blk.#.attn_q", "encoder.layer.#.attention.self.query")
+            .add("blk.#.attn_k", "encoder.layer.#.attention.self.key")
+            .add("blk.#.attn_v", "encoder.layer.#.attention.self.value")
+            .add("blk.#.attn_output", "encoder.layer.#.attention.output.dense")
+            .add("blk.#.attn_output_norm", "encoder.layer.#.attention.output.LayerNorm")
+            .add("blk.#.ffn_up", "encoder.layer.#.intermediate.dense")
+            .add("blk.#.ffn_down", "encoder.layer.#.output.dense")
+            .add("blk.#.layer_output_norm", "encoder.layer.#.output.LayerNorm")
+            .leaveOut("pooler.dense"));
   }
 }

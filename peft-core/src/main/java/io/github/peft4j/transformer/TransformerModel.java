@@ -30,6 +30,7 @@ import io.github.peft4j.tuner.TunerLayer;
 import io.github.peft4j.tuner.site.ActiveAdapters;
 import io.github.peft4j.tuner.site.AdapterLayers;
 import io.github.peft4j.tuner.site.InputSite;
+import io.github.peft4j.tuner.site.EmbeddingSite;
 import io.github.peft4j.tuner.site.LinearSite;
 import io.github.peft4j.tuner.site.ParameterSite;
 import io.github.peft4j.tuner.site.Site;
@@ -39,7 +40,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.Predicate;
+import java.util.stream.Collectors;
 import java.util.stream.LongStream;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -330,6 +333,27 @@ public final class TransformerModel extends NamedBlock implements AdaptedModel, 
   /** Whether the token tables have another number of rows than those of the checkpoint. */
   public boolean isResized() {
     return resized;
+  }
+
+  /**
+   * Moves the tables of input embeddings to the host's memory, where the GPU reads the rows that it
+   * needs. A table that the head reads, too, stays on the GPU.
+   *
+   * @return whether a table was moved
+   */
+  public boolean offloadEmbeddings() {
+    Set<EmbeddingSite> ofHead =
+        head.sites()
+            .filter(LinearSite.class::isInstance)
+            .flatMap(site -> ((LinearSite) site).table().stream())
+            .collect(Collectors.toSet());
+    return body.stacks().stream()
+            .map(stack -> stack.tokens().site())
+            .distinct()
+            .filter(table -> !ofHead.contains(table))
+            .filter(table -> table.weight().offload())
+            .count()
+        > 0;
   }
 
   /** The head. */

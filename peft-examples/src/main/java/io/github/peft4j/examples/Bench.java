@@ -75,7 +75,8 @@ public final class Bench {
           [--host-layers N]   keeps the last N layers on the host
           [--precision NAME]  float32, bfloat16, float16 or float64
           [--quantize NAME]   keeps frozen weights in fewer bits: nf4, nf4-double, fp4, fp4-double,
-                              int8, float8-two-layouts or float8-one-layout
+                              int8, int8-absmax, float8-two-layouts or float8-one-layout
+          [--offload-embeddings]  keeps the table of input embeddings in the host's memory
           [--optimizer NAME]  adamw (the default), adamw-8bit, paged-adamw or paged-adamw-8bit
           [--revision NAME]   of the code, for the result
           [--busy N]          threads that compute meanwhile, as other processes would
@@ -144,6 +145,7 @@ public final class Bench {
         method(),
         precision(),
         arguments.text("quantize", ""),
+        arguments.has("offload-embeddings"),
         Optimizers.of(arguments.text("optimizer", "adamw")),
         batch(),
         length(),

@@ -6,9 +6,8 @@ import io.github.peft4j.Peft;
 import io.github.peft4j.PeftModel;
 import io.github.peft4j.data.Dataset;
 import io.github.peft4j.examples.bench.Environment;
-import io.github.peft4j.examples.bench.Quantizations;
 import io.github.peft4j.methods.lora.LoraConfig;
-import io.github.peft4j.quantization.Quantization;
+import io.github.peft4j.quantization.named.Quantizations;
 import io.github.peft4j.train.FineTuner;
 import io.github.peft4j.train.evaluation.Evaluator;
 import io.github.peft4j.train.evaluation.Metrics;
@@ -89,9 +88,8 @@ record TextLosses(
   /** Trains the model. */
   Curve train(String quantize, int seed) {
     Peft.Loader weights = loader.get().seed(seed);
-    Quantization fewer = Quantizations.of(quantize);
-    if (fewer != null) {
-      weights.quantize(fewer);
+    if (!quantize.isEmpty()) {
+      weights.quantize(Quantizations.of(quantize));
     }
     try (PeftModel model = weights.load()) {
       Program.requireTokenizer(model);

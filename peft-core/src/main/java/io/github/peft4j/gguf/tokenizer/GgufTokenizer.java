@@ -32,6 +32,7 @@ public final class GgufTokenizer {
 
   private static final String KEY = "tokenizer.ggml.";
   private static final String SPACE = "▁";
+  private static final String BERT = "bert";
 
   /** The score that llama.cpp's converter gives tokens that were added to a vocabulary. */
   private static final double ADDED = -1000;
@@ -54,14 +55,23 @@ public final class GgufTokenizer {
     ROLES.put("mask", "mask");
   }
 
+  /** The ids of special tokens that llama.cpp takes of files that do not say them. */
+  private static final Map<String, Map<String, Integer>> USUAL =
+      Map.of(
+          "gpt2", Map.of(),
+          "llama", Map.of("unk", 0, "bos", 1, "eos", 2),
+          BERT, Map.of("pad", 0, "unk", 100, "bos", 101, "sep", 102, "mask", 103));
+
   private final GgufMetadata metadata;
   private final String source;
+  private final Map<String, Integer> usual;
   private final List<String> tokens;
   private final long[] types;
 
-  private GgufTokenizer(GgufMetadata metadata, String source) {
+  private GgufTokenizer(GgufMetadata metadata, String source, String model) {
     this.metadata = metadata;
     this.source = source;
+    this.usual = USUAL.getOrDefault(model, Map.of());
     this.tokens = new ArrayList<>(metadata.strings(KEY + "tokens"));
     this.types =
         metadata.findIntegers(KEY + "token_type").orElseGet(() -> normal(this.tokens.size()));
@@ -116,12 +126,13 @@ public final class GgufTokenizer {
     if (model.equals("none") || model.equals("no_vocab")) {
       return null;
     }
-    GgufTokenizer reader = new GgufTokenizer(metadata, source);
+    GgufTokenizer reader = new GgufTokenizer(metadata, source, model);
     byte[] json =
         switch (model) {
           case "gpt2" -> reader.byteLevel();
           case "llama" -> reader.sentencePiece();
-          default -> throw reader.error("model", model, "gpt2 or llama");
+          case BERT -> reader.wordPiece();
+          default -> throw reader.error("model", model, "gpt2, llama or bert");
         };
     return Tokenizer.of(json, reader.config(model), source);
   }
@@ -159,7 +170,7 @@ public final class GgufTokenizer {
             .formatted(source, KEY, key, value, expected));
   }
 
-  // The two kinds
+  // The kinds
 
   private byte[] byteLevel() {
     String name = metadata.findString(KEY + "pre").orElse("missing");
@@ -240,7 +251,7 @@ public final class GgufTokenizer {
             "{'type': 'BPE', 'dropout': null, 'continuing_subword_prefix': null,"
                 + " 'end_of_word_suffix': null, 'fuse_unk': true, 'byte_fallback': true,"
                 + " 'ignore_merges': false}");
-    model.addProperty("unk_token", token("unk", 0));
+    model.addProperty("unk_token", token("unk"));
     spellSpaces();
     distinct();
     List<Merges.Merge> merges = Merges.of(bestFirst(), source);
@@ -252,6 +263,33 @@ public final class GgufTokenizer {
             write(writer, merge.left(), merge.right());
           }
         });
+  }
+
+  private byte[] wordPiece() {
+    for (int id = 0; id < types.length; id++) {
+      if (types[id] != TokenType.CONTROL) {
+        tokens.set(id, WordPieces.original(tokens.get(id)));
+      }
+    }
+    distinct();
+    JsonObject normalizer =
+        parse(
+            "{'type': 'BertNormalizer', 'clean_text': true, 'handle_chinese_chars': true,"
+                + " 'strip_accents': null, 'lowercase': true}");
+    for (String flag : List.of("strip_accents", "lowercase")) {
+      metadata
+          .findFlag(WordPieces.NORMALIZER + flag)
+          .ifPresent(value -> normalizer.addProperty(flag, value));
+    }
+    JsonObject parts = new JsonObject();
+    parts.add("normalizer", normalizer);
+    parts.add("pre_tokenizer", parse("{'type': 'BertPreTokenizer'}"));
+    parts.add("post_processor", ends("cls", "sep", false));
+    parts.add("decoder", parse("{'type': 'WordPiece', 'prefix': '##', 'cleanup': true}"));
+    JsonObject model = parse("{'type': 'WordPiece', 'max_input_chars_per_word': 100}");
+    model.addProperty("unk_token", token("unk"));
+    model.addProperty("continuing_subword_prefix", WordPieces.CONTINUED);
+    return json(parts, model, null);
   }
 
   /**
@@ -312,7 +350,10 @@ public final class GgufTokenizer {
     writer.beginArray().value(left).value(right).endArray();
   }
 
-  private byte[] json(JsonObject parts, JsonObject model, Content merges) {
+  /**
+   * @param merges null for a model without any
+   */
+  private byte[] json(JsonObject parts, JsonObject model, @Nullable Content merges) {
     ByteArrayOutputStream out = new ByteArrayOutputStream();
     try (JsonWriter writer = new JsonWriter(new OutputStreamWriter(out, StandardCharsets.UTF_8))) {
       writer.beginObject();
@@ -332,9 +373,11 @@ public final class GgufTokenizer {
         }
       }
       writer.endObject();
-      writer.name("merges").beginArray();
-      merges.write(writer);
-      writer.endArray();
+      if (merges != null) {
+        writer.name("merges").beginArray();
+        merges.write(writer);
+        writer.endArray();
+      }
       writer.endObject();
       writer.endObject();
     } catch (IOException e) {
@@ -372,16 +415,24 @@ public final class GgufTokenizer {
   private JsonElement ends(boolean begins) {
     boolean before = metadata.findFlag(KEY + "add_bos_token").orElse(begins);
     boolean after = metadata.findFlag(KEY + "add_eos_token").orElse(false);
-    String bos = before ? token("bos", 1) : null;
-    String eos = after ? token("eos", 2) : null;
-    if (bos == null && eos == null) {
-      return JsonNull.INSTANCE;
-    }
+    return before || after
+        ? ends(before ? "bos" : null, after ? "eos" : null, true)
+        : JsonNull.INSTANCE;
+  }
+
+  /**
+   * @param first the role of the token before a text; null for none
+   * @param last the role of the token behind a text; null for none
+   * @param again whether the first one also stands before the second text of a pair
+   */
+  private JsonElement ends(@Nullable String first, @Nullable String last, boolean again) {
+    String bos = first == null ? null : token(first);
+    String eos = last == null ? null : token(last);
     JsonArray single = new JsonArray();
     JsonArray pair = new JsonArray();
     for (int type = 0; type < 2; type++) {
       List<JsonObject> places = new ArrayList<>();
-      if (bos != null) {
+      if (bos != null && (type == 0 || again)) {
         places.add(place("SpecialToken", bos, type));
       }
       places.add(place("Sequence", type == 0 ? "A" : "B", type));
@@ -394,8 +445,8 @@ public final class GgufTokenizer {
       places.forEach(pair::add);
     }
     JsonObject special = new JsonObject();
-    addSpecial(special, bos, "bos", 1);
-    addSpecial(special, eos, "eos", 2);
+    addSpecial(special, bos, first);
+    addSpecial(special, eos, last);
     JsonObject template = new JsonObject();
     template.addProperty("type", "TemplateProcessing");
     template.add("single", single);
@@ -413,12 +464,12 @@ public final class GgufTokenizer {
     return place;
   }
 
-  private void addSpecial(JsonObject special, @Nullable String token, String role, int usual) {
-    if (token != null) {
+  private void addSpecial(JsonObject special, @Nullable String token, @Nullable String role) {
+    if (token != null && role != null) {
       JsonObject fields = new JsonObject();
       fields.addProperty("id", token);
       JsonArray ids = new JsonArray();
-      ids.add(id(role, usual));
+      ids.add(id(role));
       fields.add("ids", ids);
       JsonArray texts = new JsonArray();
       texts.add(token);
@@ -427,8 +478,12 @@ public final class GgufTokenizer {
     }
   }
 
-  private int id(String role, int usual) {
-    return known(ROLES.get(role), metadata.findInteger(idKey(role)).orElse(usual));
+  private int id(String role) {
+    OptionalLong id = metadata.findInteger(idKey(role));
+    if (id.isEmpty() && role.equals("cls")) {
+      return id("bos");
+    }
+    return known(ROLES.get(role), id.orElse(usual.getOrDefault(role, -1)));
   }
 
   private int known(String key, long id) {
@@ -438,22 +493,27 @@ public final class GgufTokenizer {
     return (int) id;
   }
 
-  private String token(String role, int usual) {
-    return tokens.get(id(role, usual));
+  private String token(String role) {
+    return tokens.get(id(role));
   }
 
   /** The content of a tokenizer_config.json. */
   private JsonObject config(String model) {
     JsonObject config = new JsonObject();
     config.addProperty("tokenizer_class", "PreTrainedTokenizerFast");
-    List<String> usual = model.equals("llama") ? List.of("unk", "bos", "eos") : List.of();
-    for (String role : ROLES.keySet()) {
-      if (metadata.contains(idKey(role)) || usual.contains(role)) {
-        config.addProperty(role + "_token", token(role, usual.indexOf(role)));
-      }
-    }
     for (String end : ENDS) {
       metadata.findInteger(KEY + end + "_token_id").ifPresent(id -> known(end, id));
+    }
+    if (model.equals(BERT)) { // it has no tokens for begin and end, but these two
+      for (String role : List.of("unk", "sep", "pad", "cls", "mask")) {
+        config.addProperty(role + "_token", token(role));
+      }
+      return config;
+    }
+    for (String role : ROLES.keySet()) {
+      if (metadata.contains(idKey(role)) || usual.containsKey(role)) {
+        config.addProperty(role + "_token", token(role));
+      }
     }
     for (String role : List.of("bos", "eos", "sep")) {
       String flag = "add_" + role + "_token";

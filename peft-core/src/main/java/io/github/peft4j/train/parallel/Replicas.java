@@ -45,10 +45,12 @@ public final class Replicas implements AutoCloseable {
    *
    * @param training of the user's model, on the first device. It stays open when this is closed
    * @param more the other devices. Each gets a copy of the model
+   * @param total the number of steps of the training
    * @throws IllegalStateException if the model cannot be copied; the message says why
    * @throws IllegalArgumentException if the method's steps have to run on one device
    */
-  public Replicas(AdapterTraining training, List<Device> more, ReplicaSettings settings) {
+  public Replicas(
+      AdapterTraining training, List<Device> more, ReplicaSettings settings, int total) {
     this.first = new Replica(training, settings);
     try {
       if (!more.isEmpty()) {
@@ -57,6 +59,7 @@ public final class Replicas implements AutoCloseable {
       for (Device device : more) {
         add(training.copy(device), settings);
       }
+      others.forEach(other -> follow(other.replica(), 0, total));
     } catch (RuntimeException | OutOfMemoryError e) {
       close();
       throw e;
@@ -205,8 +208,14 @@ public final class Replicas implements AutoCloseable {
    */
   public void restore(Consumer<TrainedTensors> values, int step, int total) {
     values.accept(first.tensors());
-    others.forEach(other -> other.replica().tensors().copyFrom(first.tensors()));
-    all().forEach(replica -> replica.listener().resumed(step, total));
+    first.listener().resumed(step, total);
+    others.forEach(other -> follow(other.replica(), step, total));
+  }
+
+  /** Gives a replica what the first one has, also of an earlier training. */
+  private void follow(Replica replica, int step, int total) {
+    replica.tensors().copyFrom(first.tensors());
+    replica.listener().resumed(step, total);
   }
 
   /** Whether all replicas have the same tensors, bit by bit. It reads them all. */
@@ -215,18 +224,22 @@ public final class Replicas implements AutoCloseable {
   }
 
   /**
-   * Forgets what passes have left since the last update.
+   * Sets the gradients of all replicas to zero. What a method keeps beside them stays, so that no
+   * further step may follow.
+   */
+  public void clearGradients() {
+    all().forEach(replica -> replica.gradients().clear());
+  }
+
+  /**
+   * Forgets what passes have left since the last update, gradients included.
    *
    * @param step the number of steps done
    * @param total the number of steps of the training
    */
   public void forget(int step, int total) {
-    all()
-        .forEach(
-            replica -> {
-              replica.gradients().clear();
-              replica.listener().resumed(step, total);
-            });
+    clearGradients();
+    all().forEach(replica -> replica.listener().resumed(step, total));
   }
 
   /**

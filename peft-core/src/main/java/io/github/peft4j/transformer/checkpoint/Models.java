@@ -1,6 +1,8 @@
 package io.github.peft4j.transformer.checkpoint;
 
 import ai.djl.Device;
+import io.github.peft4j.advice.AdvisedException;
+import io.github.peft4j.advice.Remedy;
 import io.github.peft4j.io.TensorSource;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.PyTorch;
@@ -132,13 +134,11 @@ public final class Models {
     if (quantized.isEmpty()) {
       QuantizedWeights.refuse(config, source);
     } else if (quantization != null) {
-      throw new IllegalArgumentException(
-          config.source()
-              + ": the weights are quantised already, "
-              + quantized.get().format()
-              + ", and are kept so; load the model without quantize("
-              + quantization.named()
-              + ")");
+      throw new AdvisedException(
+          "%s: the weights are quantised already, %s, and are kept so"
+              .formatted(config.source(), quantized.get().format()),
+          Remedy.KEEP_STORED.with(
+              "Load the model without quantize(" + quantization.named() + ")"));
     }
     Heads heads = family.heads(config);
     Task chosen = task == null ? heads.task(config) : task;
@@ -177,7 +177,7 @@ public final class Models {
               root,
               family.part().map(Family.Part::others).orElse(List.of()));
       return new TransformerModel(config, chosen, names, homes, precision, body, head);
-    } catch (RuntimeException | OutOfMemoryError e) {
+    } catch (RuntimeException | Error e) {
       homes.close();
       throw e;
     }

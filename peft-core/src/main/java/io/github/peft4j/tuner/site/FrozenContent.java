@@ -3,6 +3,7 @@ package io.github.peft4j.tuner.site;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.Shape;
 import io.github.peft4j.kernel.Scope;
+import io.github.peft4j.kernel.host.OffloadedTensor;
 import io.github.peft4j.quantization.FrozenMatrix;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -58,6 +59,39 @@ interface FrozenContent extends AutoCloseable {
     @Override
     public void close() {
       array.close();
+    }
+  }
+
+  /** A tensor in the host's memory, where the device reads it. */
+  record Offloaded(OffloadedTensor tensor) implements FrozenContent {
+    @Override
+    public NDArray array() {
+      return tensor.array();
+    }
+
+    @Override
+    public @Nullable FrozenMatrix matrix() {
+      return null;
+    }
+
+    @Override
+    public Shape shape() {
+      return tensor.array().getShape();
+    }
+
+    @Override
+    public List<NDArray> arrays() {
+      return List.of(tensor.array());
+    }
+
+    @Override
+    public Plain of(List<NDArray> arrays) {
+      return new Plain(Scope.release(arrays.get(0)));
+    }
+
+    @Override
+    public void close() {
+      tensor.close();
     }
   }
 

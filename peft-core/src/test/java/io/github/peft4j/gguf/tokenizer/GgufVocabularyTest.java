@@ -230,6 +230,43 @@ class GgufVocabularyTest {
         "{\"added_tokens\": [], \"model\": {\"type\": \"WordLevel\", \"unk_token\": \"a\","
             + " \"vocab\": {\"a\": 0}}}",
         1,
-        "the tokenizer's model is \"WordLevel\"; expected BPE");
+        "the tokenizer's model is \"WordLevel\"; expected WordPiece, or BPE");
+  }
+
+  /** llama.cpp cuts texts as BERT does, so that another normalizer is refused. */
+  @ParameterizedTest
+  @ValueSource(strings = {"clean_text", "handle_chinese_chars"})
+  void wordPiecesOfAnotherNormalizerAreRefused(String field) {
+    try (Tokenizer tokenizer = requireNonNull(GgufTokenizer.read(metadata("bert"), "x"))) {
+      JsonObject json =
+          JsonParser.parseString(new String(tokenizer.json(), StandardCharsets.UTF_8))
+              .getAsJsonObject();
+      json.getAsJsonObject("normalizer").addProperty(field, false);
+      try (Tokenizer other =
+          Tokenizer.of(json.toString().getBytes(StandardCharsets.UTF_8), new JsonObject(), "y")) {
+        String message =
+            requireNonNull(
+                assertThrows(
+                        DataException.class,
+                        () ->
+                            GgufVocabulary.write(
+                                other, model(40, "bert"), Map.of(), new GgufMetadata.Builder()))
+                    .getMessage());
+        assertTrue(message.contains("normalizer." + field + " is false; expected true"), message);
+      }
+    }
+  }
+
+  @Test
+  void wordPiecesKeepCapitalsIfTheFileSaysSo() {
+    GgufMetadata metadata =
+        metadata("bert").toBuilder().bool("tokenizer.ggml.normalizer.lowercase", false).build();
+    try (Tokenizer tokenizer = requireNonNull(GgufTokenizer.read(metadata, "x"))) {
+      assertArrayEquals(new long[] {2, 5, 1, 3}, tokenizer.encode("the FOX"));
+      GgufMetadata.Builder written = new GgufMetadata.Builder();
+      GgufVocabulary.write(tokenizer, model(40, "bert"), Map.of(), written);
+      assertEquals(
+          false, written.build().flag("tokenizer.ggml.normalizer.lowercase"));
+    }
   }
 }

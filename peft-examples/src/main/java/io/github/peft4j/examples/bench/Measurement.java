@@ -5,7 +5,7 @@ import io.github.peft4j.Peft;
 import io.github.peft4j.PeftModel;
 import io.github.peft4j.config.PeftConfig;
 import io.github.peft4j.kernel.Precision;
-import io.github.peft4j.quantization.Quantization;
+import io.github.peft4j.quantization.named.Quantizations;
 import io.github.peft4j.train.step.Activations;
 import io.github.peft4j.transformer.DeviceMap;
 import java.util.LinkedHashMap;
@@ -20,6 +20,7 @@ import org.jspecify.annotations.Nullable;
  * @param precision null for the default of the device
  * @param quantize how frozen weights are kept, a name of {@link Quantizations}; empty for as they
  *     are
+ * @param offloads whether the table of input embeddings is in the host's memory
  * @param optimizer of a training
  * @param batch rows of a step
  * @param length tokens of a row, or of a prompt
@@ -35,6 +36,7 @@ public record Measurement(
     Method method,
     @Nullable Precision precision,
     String quantize,
+    boolean offloads,
     Optimizers optimizer,
     int batch,
     int length,
@@ -58,9 +60,11 @@ public record Measurement(
     if (deviceMap != null) {
       loader.deviceMap(deviceMap);
     }
-    Quantization fewer = Quantizations.of(quantize);
-    if (fewer != null) {
-      loader.quantize(fewer);
+    if (offloads) {
+      loader.offloadEmbeddings();
+    }
+    if (!quantize.isEmpty()) {
+      loader.quantize(Quantizations.of(quantize));
     }
     return loader.load();
   }
@@ -131,7 +135,8 @@ public record Measurement(
   /** How numbers are kept: those of the model, the frozen ones, and the optimizer's. */
   private String numbers(PeftModel model) {
     String numbers = model.base().precision() + (quantize.isEmpty() ? "" : " " + quantize);
-    String kept = optimizer == Optimizers.ADAMW ? "" : " " + optimizer;
+    String kept =
+        (offloads ? " offloaded" : "") + (optimizer == Optimizers.ADAMW ? "" : " " + optimizer);
     return (numbers + kept).toLowerCase(Locale.ROOT);
   }
 

@@ -52,7 +52,8 @@ final class ParallelTraining implements Work {
                   new ParameterGroup(RATE, 0.01),
                   1.0,
                   adapter -> kind.settings(),
-                  Objective::of));
+                  Objective::of),
+              1);
     } catch (RuntimeException | OutOfMemoryError e) {
       training.close();
       throw e;
