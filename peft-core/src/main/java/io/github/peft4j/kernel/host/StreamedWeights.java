@@ -174,8 +174,10 @@ public final class StreamedWeights implements AutoCloseable {
   public NDArray put(NDArray tensor) {
     try {
       NDArray copy = Scope.release(Autograd.without(() -> copies.toHost(tensor)));
-      try (Scope scope = new Scope()) {
-        Tensors.floats(FIRST.call(tensor)); // waits for the device
+      if (tensor.size() > 0) {
+        try (Scope scope = new Scope()) {
+          Tensors.floats(FIRST.call(tensor)); // waits for the device
+        }
       }
       return copy;
     } catch (EngineException e) {
