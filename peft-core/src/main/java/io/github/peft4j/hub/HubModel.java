@@ -120,9 +120,9 @@ public record HubModel(
   /**
    * Downloads what is missing of a model.
    *
-   * @return the folder in the cache, which holds config.json, weights and tokenizer; or a GGUF file,
-   *     if the repository has its weights in such files, or one is named. Of a model in several
-   *     parts it is the first
+   * @return the folder in the cache, which holds config.json, weights and tokenizer; or a GGUF
+   *     file, if the repository has its weights in such files, or one is named. Of a model in
+   *     several parts it is the first
    * @throws HubException if the model cannot be downloaded; the message says why and what to do
    */
   public Path download() {
@@ -132,7 +132,8 @@ public record HubModel(
   /**
    * Downloads what is missing of an adapter.
    *
-   * @return the folder in the cache, which holds adapter_config.json and its tensors
+   * @return the folder in the cache, which holds adapter_config.json and its tensors; or a GGUF
+   *     file, as of {@link #download}
    * @throws HubException if the adapter cannot be downloaded; the message says why and what to do
    */
   public Path downloadAdapter() {

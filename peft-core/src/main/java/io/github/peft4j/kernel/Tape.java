@@ -8,6 +8,7 @@ import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Set;
 import java.util.function.BiConsumer;
+import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.function.LongConsumer;
 import java.util.function.Supplier;
@@ -187,8 +188,10 @@ public abstract class Tape {
   /**
    * Says that the next segment computes with weights that are there only while it runs. It is run
    * again in the backward pass, whatever the tape does with others.
+   *
+   * @param holding runs the segment's backward pass, and holds the weights until it is done
    */
-  public void runNextAgain() {}
+  public void runNextAgain(Consumer<Runnable> holding) {}
 
   /** Whether the segment that runs is run again for its backward pass, which comes next. */
   public boolean isRunningAgain() {
@@ -345,8 +348,8 @@ public abstract class Tape {
     /** Whether the next segment is kept on a tape that keeps none. */
     private boolean keepsNext;
 
-    /** Whether the next segment is run again in any case. */
-    private boolean runsNextAgain;
+    /** Runs the backward pass of the next segment, which is run again in any case; or null. */
+    private @Nullable Consumer<Runnable> holdsNext;
 
     /** The seed of the segment that runs. */
     private long segmentSeed;
@@ -409,8 +412,8 @@ public abstract class Tape {
     }
 
     @Override
-    public void runNextAgain() {
-      runsNextAgain = true;
+    public void runNextAgain(Consumer<Runnable> holding) {
+      holdsNext = holding;
     }
 
     @Override
@@ -438,8 +441,8 @@ public abstract class Tape {
         Recorder recorder) {
       int index = entries.size() - crossings;
       boolean passesOn = isDifferentiable(input);
-      boolean again = runsNextAgain;
-      runsNextAgain = false;
+      Consumer<Runnable> holding = holdsNext;
+      holdsNext = null;
       if (!passesOn && !trains) {
         NDArray output = unrecorded(index, input, divides, segment);
         differentiable.put(output, false);
@@ -447,7 +450,7 @@ public abstract class Tape {
         entries.add(() -> free(output));
         return output;
       }
-      boolean keeps = !again && (!recompute || keepsNext);
+      boolean keeps = holding == null && (!recompute || keepsNext);
       keepsNext = false;
       Recorded recorded = keeps ? recorder.record(index, input, passesOn, segment) : null;
       NDArray output =
@@ -470,13 +473,21 @@ public abstract class Tape {
             if (recorded == null) {
               free(output); // only the next segment needed it
             }
-            Recorded latest =
-                recorded == null
-                    ? again(index, input, passesOn, divides, segment, recorder)
-                    : recorded;
-            Gradient onward = latest.back(gradient);
-            if (onward != null) {
-              add(input, onward);
+            Runnable back =
+                () -> {
+                  Recorded latest =
+                      recorded == null
+                          ? again(index, input, passesOn, divides, segment, recorder)
+                          : recorded;
+                  Gradient onward = latest.back(gradient);
+                  if (onward != null) {
+                    add(input, onward);
+                  }
+                };
+            if (holding == null) {
+              back.run();
+            } else {
+              holding.accept(back);
             }
           });
       return output;

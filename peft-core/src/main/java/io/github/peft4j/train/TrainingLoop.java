@@ -185,8 +185,7 @@ final class TrainingLoop {
   }
 
   private void restore(Checkpoints.Whole checkpoint) {
-    restore(
-        values -> Checkpoints.read(checkpoint.folder(), values.all()), checkpoint.state().step);
+    restore(values -> Checkpoints.read(checkpoint.folder(), values.all()), checkpoint.state().step);
   }
 
   private void restore(Consumer<TrainedTensors> values, long step) {
@@ -314,6 +313,9 @@ final class TrainingLoop {
     boolean saves = checkpoints != null && due(settings.checkpointEvery, epochEnds);
     if (unsaved && (evaluates || saves || last || stop.isGiven())) {
       requireSound("");
+    }
+    if (unsaved && (evaluates || saves)) {
+      replicas.bringTogether((int) state.step, (int) setup.totalSteps());
     }
     if (evaluates) {
       evaluate();

@@ -23,6 +23,9 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -209,6 +212,24 @@ class SpreadTest {
 
   static Stream<String> writers() {
     return Stream.of("llama", "t5", "bloom", "gemma2", "bart");
+  }
+
+  /** A thread must not take away what another one computes with. */
+  @Test
+  void threadsShareWeightsOnTheHost() throws Exception {
+    ExecutorService threads = Executors.newFixedThreadPool(3);
+    try (PeftModel model = load("llama", host())) {
+      float[] expected = TinyStep.logits(model);
+      List<Future<float[]>> all = new ArrayList<>();
+      for (int i = 0; i < 30; i++) {
+        all.add(threads.submit(() -> TinyStep.logits(model)));
+      }
+      for (Future<float[]> logits : all) {
+        assertThat(logits.get()).containsExactly(expected, within(tolerance()));
+      }
+    } finally {
+      threads.shutdown();
+    }
   }
 
   /** What is saved is what was loaded, and merged weights go where the frozen ones were. */

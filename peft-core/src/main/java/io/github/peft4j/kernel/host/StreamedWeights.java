@@ -79,6 +79,16 @@ public final class StreamedWeights implements AutoCloseable {
       }
     }
 
+    /** The same for code without a result. */
+    public void during(Next next, Runnable code) {
+      during(
+          next,
+          () -> {
+            code.run();
+            return this;
+          });
+    }
+
     private void come() {
       if (here == null) {
         NDList empty = new NDList();

@@ -20,6 +20,8 @@ import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.function.Supplier;
 import java.util.stream.Stream;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The replicas of a training, one for each device. The first is the user's own model, and runs on
@@ -30,6 +32,8 @@ import java.util.stream.Stream;
  * in the order of the devices, and handed out; then each replica makes the same update.
  */
 public final class Replicas implements AutoCloseable {
+
+  private static final Logger LOG = LoggerFactory.getLogger(Replicas.class);
 
   private final Replica first;
   private final List<Other> others = new ArrayList<>();
@@ -216,6 +220,28 @@ public final class Replicas implements AutoCloseable {
   private void follow(Replica replica, int step, int total) {
     replica.tensors().copyFrom(first.tensors());
     replica.listener().resumed(step, total);
+  }
+
+  /**
+   * Gives the replicas the tensors of the first one if they have others. The same update makes the
+   * same tensors, unless a kernel adds in an order of its own or GPUs are of several kinds.
+   *
+   * @param step the number of steps done
+   * @param total the number of steps of the training
+   */
+  public void bringTogether(int step, int total) {
+    for (Other other : others) {
+      if (!other.replica().tensors().isLike(first.tensors())) {
+        LOG.warn(
+            "after step {}, the tensors of {} differ from those of {}, from which they are copied"
+                + " now. Updates should be the same on both: take GPUs of one kind, and kernels that"
+                + " add in one order",
+            step,
+            other.replica(),
+            first);
+        follow(other.replica(), step, total);
+      }
+    }
   }
 
   /** Whether all replicas have the same tensors, bit by bit. It reads them all. */

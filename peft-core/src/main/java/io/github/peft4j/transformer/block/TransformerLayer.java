@@ -61,8 +61,9 @@ public final class TransformerLayer extends NamedBlock {
     boolean ofKernels = tape.isRecording() && pass.adapters().areMadeOfKernels(sites());
     Pass own = pass.ofKernels(ofKernels);
     UnaryOperator<NDArray> layer = in -> present(in, own);
-    if (streamed != null) {
-      tape.runNextAgain();
+    StreamedWeights.Layer weights = streamed;
+    if (weights != null) {
+      tape.runNextAgain(back -> weights.during(Next.BEFORE, back));
     }
     return ofKernels
         ? tape.segmentOfKernels(x, trained, layer)
