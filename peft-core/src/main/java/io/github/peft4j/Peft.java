@@ -15,6 +15,7 @@ import io.github.peft4j.kernel.OutOfDeviceMemoryException;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.PyTorch;
 import io.github.peft4j.quantization.Quantization;
+import io.github.peft4j.transformer.DeviceMap;
 import io.github.peft4j.transformer.TransformerModel;
 import io.github.peft4j.transformer.checkpoint.Models;
 import io.github.peft4j.transformer.config.ModelConfig;
@@ -150,7 +151,7 @@ public final class Peft {
     private final String origin;
     private final @Nullable Path folder;
     private @Nullable Task task;
-    private @Nullable Device device;
+    private @Nullable DeviceMap devices;
     private @Nullable Precision precision;
     private long seed = 42;
     private @Nullable Quantization quantization;
@@ -182,7 +183,15 @@ public final class Peft {
      * The device that holds the model; by default the first CUDA GPU, or the CPU if there is none.
      */
     public Loader device(Device device) {
-      this.device = device;
+      return deviceMap(DeviceMap.on(device));
+    }
+
+    /**
+     * The devices that hold the layers of a model which is too large for one, or layers that wait on
+     * the host. It takes the place of {@link #device}.
+     */
+    public Loader deviceMap(DeviceMap devices) {
+      this.devices = devices;
       return this;
     }
 
@@ -281,12 +290,14 @@ public final class Peft {
                 .formatted(origin, quantization.named()));
       }
       Engine engine = PyTorch.engine();
-      Device where = device(engine.getGpuCount());
+      DeviceMap where = devices(engine.getGpuCount());
       Models.check(config);
       ModelConfig effective = Models.effective(config);
       Precision in =
-          precision != null ? precision : DefaultPrecision.of(where, config.text("model_type", ""));
-      Function<Device, TransformerModel> build = builder(effective, in);
+          precision != null
+              ? precision
+              : DefaultPrecision.of(where.main(), config.text("model_type", ""));
+      Function<DeviceMap, TransformerModel> build = builder(effective, in);
       TransformerModel model = build.apply(where);
       try {
         Tokenizer words = tokenizer.get();
@@ -307,8 +318,8 @@ public final class Peft {
       }
     }
 
-    /** Loads the frozen model to a device, with the settings of now. */
-    private Function<Device, TransformerModel> builder(ModelConfig effective, Precision in) {
+    /** Loads the frozen model to devices, with the settings of now. */
+    private Function<DeviceMap, TransformerModel> builder(ModelConfig effective, Precision in) {
       Supplier<? extends TensorSource> tensors = opener();
       Task task = this.task;
       long seed = this.seed;
@@ -316,7 +327,7 @@ public final class Peft {
       boolean offloads = this.offloads;
       return where -> {
         if (quantization != null) {
-          quantization.require(where, in);
+          where.devices().forEach(device -> quantization.require(device, in));
         }
         try (TensorSource source = tensors.get()) {
           TransformerModel model =
@@ -347,16 +358,18 @@ public final class Peft {
       }
     }
 
-    private Device device(int gpus) {
-      Device wanted = device;
+    private DeviceMap devices(int gpus) {
+      DeviceMap wanted = devices;
       if (wanted == null) {
-        return gpus > 0 ? Device.gpu() : Device.cpu();
+        return DeviceMap.on(gpus > 0 ? Device.gpu() : Device.cpu());
       }
-      if (wanted.isGpu() && wanted.getDeviceId() >= gpus) {
-        throw new IllegalArgumentException(
-            ("device(%s): PyTorch finds %d CUDA GPUs here, and counts them from 0; without its"
-                    + " natives for CUDA it finds none, see docs/installation.md")
-                .formatted(wanted, gpus));
+      for (Device device : wanted.devices()) {
+        if (device.isGpu() && device.getDeviceId() >= gpus) {
+          throw new IllegalArgumentException(
+              ("device(%s): PyTorch finds %d CUDA GPUs here, and counts them from 0; without its"
+                      + " natives for CUDA it finds none, see docs/installation.md")
+                  .formatted(device, gpus));
+        }
       }
       return wanted;
     }

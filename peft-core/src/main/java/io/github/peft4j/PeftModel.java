@@ -31,6 +31,7 @@ import io.github.peft4j.io.FileGroup;
 import io.github.peft4j.io.gguf.GgufMetadata;
 import io.github.peft4j.io.gguf.GgufType;
 import io.github.peft4j.io.safetensors.ShardedWriter;
+import io.github.peft4j.transformer.DeviceMap;
 import io.github.peft4j.transformer.ModelCall;
 import io.github.peft4j.transformer.TransformerModel;
 import io.github.peft4j.transformer.config.ModelConfig;
@@ -79,7 +80,7 @@ public final class PeftModel extends LoadedModel {
   private final AdapterFactory factory;
   private final AdapterSet adapters;
   private final long seed;
-  private final @Nullable Function<Device, TransformerModel> again;
+  private final @Nullable Function<DeviceMap, TransformerModel> again;
 
   /**
    * Wraps a model.
@@ -110,7 +111,7 @@ public final class PeftModel extends LoadedModel {
       BaseModelOrigin origin,
       long seed,
       @Nullable EmbeddingSettings embeddings,
-      @Nullable Function<Device, TransformerModel> again) {
+      @Nullable Function<DeviceMap, TransformerModel> again) {
     super(base, tokenizer, origin, embeddings);
     this.base = base;
     this.origin = origin;
@@ -439,7 +440,7 @@ public final class PeftModel extends LoadedModel {
           "%s was made of a TransformerModel, so that it cannot be loaded again on %s: load it by Peft.load or Peft.from to compute on several devices"
               .formatted(origin.name(), device));
     }
-    TransformerModel frozen = again.apply(device);
+    TransformerModel frozen = again.apply(DeviceMap.on(device));
     try {
       FrozenCopy.of(base, frozen);
       PeftModel copy = new PeftModel(frozen, words, origin, seed, embeddingsOfTexts(), again);

@@ -222,7 +222,7 @@ public record AdapterFactory(
     C config = injection.config();
     PeftNames<C> names = new PeftNames<>(PeftLayouts.of(method), injection.stored());
     Initializer initial =
-        new Initializer(base.manager(), Merger.masters(base), seed * 31 + name.hashCode());
+        new Initializer(base.homes(), Merger.masters(base), seed * 31 + name.hashCode());
     Sites sites =
         new Sites(
             base.sites(),

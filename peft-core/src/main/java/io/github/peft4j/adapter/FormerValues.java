@@ -133,7 +133,7 @@ final class FormerValues implements AutoCloseable {
         bytes.asFloatBuffer().get(floats, from, n);
       }
     }
-    NDManager manager = model.manager();
+    NDManager manager = model.homes().of(each.parameter().name()).manager();
     NDArray java =
         wide
             ? manager.create(doubles, each.parameter().shape())

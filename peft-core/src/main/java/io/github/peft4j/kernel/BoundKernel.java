@@ -22,6 +22,7 @@ public final class BoundKernel implements AutoCloseable {
   private final List<IValue> lists;
 
   BoundKernel(Kernel kernel, NDList... lists) {
+    Arrays.stream(lists).forEach(list -> Tensors.requireTogether(list, kernel.source()));
     this.kernel = kernel;
     this.manager = (PtNDManager) lists[0].get(0).getManager();
     this.lists =

@@ -420,6 +420,7 @@ public final class Kernel {
    * @param values the same as the inputs, which are closed
    */
   private NDList execute(NDList inputs, IValue... values) {
+    Tensors.requireTogether(inputs, source);
     PLAIN_EXECUTOR.get();
     try {
       return ModuleCall.call(module(), inputs, values);

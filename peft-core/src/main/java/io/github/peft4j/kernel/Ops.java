@@ -38,6 +38,12 @@ public final class Ops {
               def back(g: Tensor, x: Tensor, y: Tensor) -> List[Tensor]:
                   return [torch.sum_to_size(g, torch.size(x)), torch.sum_to_size(g, torch.size(y))]
               """);
+  private static final Kernel BESIDE =
+      Kernel.of(
+          """
+          def beside(x: Tensor, y: Tensor) -> Tensor:            # of any device
+              return torch.to(y, x.device, y.dtype, False, False)
+          """);
   private static final Kernel SUBTRACT =
       Kernel.of(
           """
@@ -81,6 +87,16 @@ public final class Ops {
   /** x + y, broadcast. */
   public static NDArray add(NDArray x, NDArray y) {
     return (x.getShape().equals(y.getShape()) ? ADD_SAME : ADD).call(x, y);
+  }
+
+  /** x + y, broadcast, on the device of x; y may be on another. */
+  public static NDArray addAcross(NDArray x, NDArray y) {
+    return add(x, beside(x, y));
+  }
+
+  /** y on the device of x, on the same memory if it is there already. */
+  public static NDArray beside(NDArray x, NDArray y) {
+    return BESIDE.call(x, y);
   }
 
   /** x - y, broadcast. */

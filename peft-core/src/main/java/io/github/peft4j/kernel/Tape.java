@@ -8,6 +8,7 @@ import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Set;
 import java.util.function.BiConsumer;
+import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.function.LongConsumer;
 import java.util.function.Supplier;
@@ -185,6 +186,19 @@ public abstract class Tape {
   public void keepNext() {}
 
   /**
+   * Says that the next segment computes with weights that are there only while it runs. It is run
+   * again in the backward pass, whatever the tape does with others.
+   *
+   * @param holding runs the segment's backward pass, and holds the weights until it is done
+   */
+  public void runNextAgain(Consumer<Runnable> holding) {}
+
+  /** Whether the segment that runs is run again for its backward pass, which comes next. */
+  public boolean isRunningAgain() {
+    return false;
+  }
+
+  /**
    * Runs the end of a segment that computes each position by itself, such as a feed-forward network
    * with its norm. A {@link #sparing} tape does so in parts, if the segment is one {@linkplain
    * #segmentOfKernels of kernels}, and draws random numbers for each part.
@@ -196,6 +210,17 @@ public abstract class Tape {
   public NDArray endByPosition(NDArray x, UnaryOperator<NDArray> end) {
     return end.apply(x);
   }
+
+  /**
+   * Copies a tensor to another device, between two segments. Its gradient goes the other way.
+   *
+   * @param tensor an output of a segment, a shared tensor, or any other
+   * @param there makes the copy
+   * @param back copies a gradient of it to the tensor's device
+   * @return the copy, which later segments may read as they read the output of a segment
+   */
+  public abstract NDArray cross(
+      NDArray tensor, UnaryOperator<NDArray> there, UnaryOperator<NDArray> back);
 
   /**
    * Makes a tensor readable for later segments.
@@ -219,6 +244,12 @@ public abstract class Tape {
     @Override
     public NDArray segment(NDArray input, boolean trains, UnaryOperator<NDArray> segment) {
       return Autograd.without(() -> Scope.keeping(input, () -> segment.apply(input)));
+    }
+
+    @Override
+    public NDArray cross(
+        NDArray tensor, UnaryOperator<NDArray> there, UnaryOperator<NDArray> back) {
+      return Autograd.without(() -> there.apply(tensor));
     }
 
     @Override
@@ -317,8 +348,14 @@ public abstract class Tape {
     /** Whether the next segment is kept on a tape that keeps none. */
     private boolean keepsNext;
 
+    /** Runs the backward pass of the next segment, which is run again in any case; or null. */
+    private @Nullable Consumer<Runnable> holdsNext;
+
     /** The seed of the segment that runs. */
     private long segmentSeed;
+
+    /** Copies to other devices, which draw nothing: seeds do not count them. */
+    private int crossings;
 
     private Recording(long seed, boolean recompute, @Nullable Store store, int positions) {
       this.seed = seed;
@@ -349,7 +386,7 @@ public abstract class Tape {
 
     @Override
     public NDArray source(Supplier<NDArray> segment) {
-      int index = entries.size();
+      int index = entries.size() - crossings;
       List<Watched> watched = new ArrayList<>();
       NDArray output = recorded(index, watched, segment);
       boolean isDifferentiable = Autograd.requiresGradient(output);
@@ -375,6 +412,16 @@ public abstract class Tape {
     }
 
     @Override
+    public void runNextAgain(Consumer<Runnable> holding) {
+      holdsNext = holding;
+    }
+
+    @Override
+    public boolean isRunningAgain() {
+      return runsAgain;
+    }
+
+    @Override
     public NDArray segment(NDArray input, boolean trains, UnaryOperator<NDArray> segment) {
       return run(input, trains, false, segment, ByGraph::new);
     }
@@ -392,8 +439,10 @@ public abstract class Tape {
         boolean divides,
         UnaryOperator<NDArray> segment,
         Recorder recorder) {
-      int index = entries.size();
+      int index = entries.size() - crossings;
       boolean passesOn = isDifferentiable(input);
+      Consumer<Runnable> holding = holdsNext;
+      holdsNext = null;
       if (!passesOn && !trains) {
         NDArray output = unrecorded(index, input, divides, segment);
         differentiable.put(output, false);
@@ -401,7 +450,7 @@ public abstract class Tape {
         entries.add(() -> free(output));
         return output;
       }
-      boolean keeps = !recompute || keepsNext;
+      boolean keeps = holding == null && (!recompute || keepsNext);
       keepsNext = false;
       Recorded recorded = keeps ? recorder.record(index, input, passesOn, segment) : null;
       NDArray output =
@@ -424,13 +473,21 @@ public abstract class Tape {
             if (recorded == null) {
               free(output); // only the next segment needed it
             }
-            Recorded latest =
-                recorded == null
-                    ? again(index, input, passesOn, divides, segment, recorder)
-                    : recorded;
-            Gradient onward = latest.back(gradient);
-            if (onward != null) {
-              add(input, onward);
+            Runnable back =
+                () -> {
+                  Recorded latest =
+                      recorded == null
+                          ? again(index, input, passesOn, divides, segment, recorder)
+                          : recorded;
+                  Gradient onward = latest.back(gradient);
+                  if (onward != null) {
+                    add(input, onward);
+                  }
+                };
+            if (holding == null) {
+              back.run();
+            } else {
+              holding.accept(back);
             }
           });
       return output;
@@ -513,6 +570,35 @@ public abstract class Tape {
     }
 
     @Override
+    public NDArray cross(
+        NDArray tensor, UnaryOperator<NDArray> there, UnaryOperator<NDArray> back) {
+      NDArray copy = own(reading(tensor, x -> Autograd.without(() -> there.apply(x))));
+      differentiable.put(copy, isDifferentiable(tensor));
+      movable.add(copy);
+      crossings++;
+      entries.add(
+          () -> {
+            Gradient gradient = gradients.remove(copy);
+            free(copy);
+            if (gradient != null) {
+              NDArray onward = Scope.release(Autograd.without(() -> back.apply(gradient.array())));
+              gradient.release();
+              passOn(tensor, new Gradient(onward, true));
+            }
+          });
+      return copy;
+    }
+
+    /** Passes a gradient to the origin of a tensor that was not computed by its reader. */
+    private void passOn(NDArray tensor, Gradient gradient) {
+      if (!differentiable.containsKey(tensor) && Autograd.requiresGradient(tensor)) {
+        propagate(tensor, gradient);
+      } else {
+        add(tensor, gradient); // which may be read more than once
+      }
+    }
+
+    @Override
     public NDArray share(NDArray tensor) {
       if (!isDifferentiable(tensor)) {
         return away.containsKey(tensor) ? own(reading(tensor, NDArray::duplicate)) : tensor;
@@ -523,12 +609,11 @@ public abstract class Tape {
           () -> {
             NDArray collected = Autograd.gradient(leaf);
             if (collected != null) {
-              Gradient gradient = new Gradient(collected, false);
-              if (!differentiable.containsKey(tensor) && Autograd.requiresGradient(tensor)) {
-                propagate(tensor, gradient);
-              } else {
-                add(tensor, gradient); // which may be shared more than once
-              }
+              passOn(tensor, new Gradient(collected, false));
+            }
+            Gradient fromElsewhere = gradients.remove(leaf);
+            if (fromElsewhere != null) {
+              passOn(tensor, fromElsewhere);
             }
             leaf.close();
           });

@@ -2,10 +2,14 @@ package io.github.peft4j.kernel;
 
 import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
+import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import org.jspecify.annotations.Nullable;
 
 /** Creates and converts tensors in every {@link Precision}, bfloat16 included. */
 public final class Tensors {
@@ -31,7 +35,7 @@ public final class Tensors {
   private static final Kernel COPY =
       Kernel.of(
           """
-          def copy(target: Tensor, source: Tensor) -> Tensor:
+          def copy(target: Tensor, source: Tensor) -> Tensor:    # of any device
               return torch.copy_(target, source)
           """);
   private static final Kernel PART =
@@ -42,7 +46,55 @@ public final class Tensors {
           """);
   private static final Map<Precision, Kernel> CASTS = new ConcurrentHashMap<>();
 
+  /** What a kernel's text says that may read tensors of several devices. */
+  private static final String OF_ANY = "# of any device";
+
+  /** Managers whose tensors must not meet in a kernel, see {@link #keepApart}. */
+  private static final Set<NDManager> APART = ConcurrentHashMap.newKeySet();
+
   private Tensors() {}
+
+  /**
+   * Lets kernels refuse tensors of this manager beside those of another such manager, as if each had
+   * a device of its own. So tests find a tensor on the wrong device where there is only one. It
+   * costs each kernel some time, until the manager is closed.
+   */
+  public static void keepApart(NDManager manager) {
+    APART.removeIf(other -> !other.isOpen());
+    APART.add(manager);
+  }
+
+  /** Checks that a kernel may read these tensors together. */
+  static void requireTogether(NDList tensors, String source) {
+    if (APART.isEmpty() || source.contains(OF_ANY)) {
+      return;
+    }
+    NDManager first = null;
+    for (NDArray tensor : tensors) {
+      NDManager own = apart(tensor.getManager());
+      if (own != null && first != null && own != first) {
+        throw new IllegalStateException(
+            "a kernel reads tensors of two devices, of shapes "
+                + tensors.stream().map(t -> t.getShape().toString()).toList()
+                + ":\n"
+                + source);
+      }
+      first = own == null ? first : own;
+    }
+  }
+
+  /** The nearest manager that is kept apart, or null. */
+  private static @Nullable NDManager apart(NDManager manager) {
+    NDManager own = manager;
+    while (own != engineManager() && !APART.contains(own)) {
+      NDManager parent = own.getParentManager();
+      if (parent == null || parent == own) {
+        return null;
+      }
+      own = parent;
+    }
+    return own == engineManager() ? null : own;
+  }
 
   /**
    * The manager of arrays that live as long as the JVM, such as compiled kernels and constant
@@ -60,6 +112,14 @@ public final class Tensors {
    */
   public static NDManager newManager(Device device) {
     return engineManager().newSubManager(device);
+  }
+
+  /**
+   * Where a tensor is: tensors of equal places can be arguments of one kernel. It is the device, and
+   * the part of it that a {@link NDManager} stands for.
+   */
+  public static Object place(NDArray x) {
+    return List.of(x.getDevice(), x.getManager().getName());
   }
 
   /** {@code x} in another precision. If {@code x} already has it, the result shares its memory. */

@@ -2,6 +2,7 @@ package io.github.peft4j.quantization;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.Shape;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -34,6 +35,16 @@ public interface FrozenMatrix extends AutoCloseable {
    * type.
    */
   NDArray numbers();
+
+  /** What is stored, in a fixed order. The arrays stay the matrix's own. */
+  List<NDArray> arrays();
+
+  /**
+   * The same matrix of other arrays.
+   *
+   * @param arrays copies of {@link #arrays()}, which the new matrix owns
+   */
+  FrozenMatrix of(List<NDArray> arrays);
 
   /** How it is kept. */
   Quantization quantization();

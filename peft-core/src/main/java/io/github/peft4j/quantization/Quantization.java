@@ -32,6 +32,9 @@ public interface Quantization {
    */
   void require(Device device, Precision precision);
 
+  /** About how many bits a number takes, with its share of the scales. */
+  double bitsPerNumber();
+
   /** What it is called in messages, such as {@code "NF4"}. */
   String named();
 }

@@ -4,6 +4,7 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.Shape;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Scope;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -42,6 +43,16 @@ public abstract class StoredMatrix implements FrozenMatrix {
       Scope.release(part);
     }
     this.product = new DenseProduct(dense, rows.get(0), parts);
+  }
+
+  /** The same matrix of other parts, which it owns from now on. */
+  protected StoredMatrix(StoredMatrix like, List<NDArray> parts) {
+    this(like.dense, like.rows, like.transposed, parts.toArray(NDArray[]::new));
+  }
+
+  @Override
+  public final List<NDArray> arrays() {
+    return List.of(parts);
   }
 
   @Override

@@ -49,7 +49,7 @@ final class RepeatedSteps implements AutoCloseable {
       throw new IllegalArgumentException(
           PROPERTY + " is '" + property + "', expected true or false");
     }
-    return wanted.equals("true");
+    return wanted.equals("true") && model.homes().isSingle();
   }
 
   /** A step for a batch, kept or new; see {@link RepeatedStep} for the parameters. */

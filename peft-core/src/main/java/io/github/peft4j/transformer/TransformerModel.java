@@ -13,6 +13,7 @@ import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.Scope;
+import io.github.peft4j.kernel.device.Homes;
 import io.github.peft4j.transformer.block.Body;
 import io.github.peft4j.transformer.block.NamedBlock;
 import io.github.peft4j.transformer.block.Stack;
@@ -73,7 +74,7 @@ public final class TransformerModel extends NamedBlock implements AdaptedModel, 
   private volatile boolean resized;
   private final Task task;
   private final Names names;
-  private final NDManager manager;
+  private final Homes homes;
   private final Precision precision;
   private final Body body;
   private final Head head;
@@ -97,7 +98,7 @@ public final class TransformerModel extends NamedBlock implements AdaptedModel, 
       ModelConfig config,
       Task task,
       Names names,
-      NDManager manager,
+      Homes homes,
       Precision precision,
       Body body,
       Head head) {
@@ -105,7 +106,7 @@ public final class TransformerModel extends NamedBlock implements AdaptedModel, 
     this.config = config;
     this.task = task;
     this.names = names;
-    this.manager = manager;
+    this.homes = homes;
     this.precision = precision;
     this.body = body;
     this.head = head;
@@ -113,7 +114,7 @@ public final class TransformerModel extends NamedBlock implements AdaptedModel, 
     part(head);
     this.allSites = sites().toList();
     this.resource = calls.resource("the model", this::free);
-    this.recorder = Recorder.of(manager.getDevice());
+    this.recorder = homes.isSingle() ? Recorder.of(device()) : Recorder.PLAIN;
     calls.onChange(steps::forget);
   }
 
@@ -370,9 +371,14 @@ public final class TransformerModel extends NamedBlock implements AdaptedModel, 
     return task;
   }
 
-  /** The device that holds the model. */
+  /** The device that holds the model, or the main one of several. */
   public Device device() {
-    return manager.getDevice();
+    return homes.main().device();
+  }
+
+  /** The device of each module. */
+  public Homes homes() {
+    return homes;
   }
 
   /** The precision that the model computes in. */
@@ -380,9 +386,9 @@ public final class TransformerModel extends NamedBlock implements AdaptedModel, 
     return precision;
   }
 
-  /** The manager of the model's arrays, which can also create input arrays. */
+  /** The manager of the arrays of the main device, which can also create input arrays. */
   public NDManager manager() {
-    return manager;
+    return homes.main().manager();
   }
 
   /**
@@ -613,13 +619,13 @@ public final class TransformerModel extends NamedBlock implements AdaptedModel, 
   private void free() {
     steps.close();
     body.stacks().forEach(Stack::close);
-    manager.close();
+    homes.close();
   }
 
   @Override
   public String toString() {
     return String.format(
         "%s, %,d parameters, %s on %s for %s",
-        config.text("model_type", "?"), size(), precision, device(), task.type());
+        config.text("model_type", "?"), size(), precision, homes, task.type());
   }
 }

@@ -1,5 +1,6 @@
 package io.github.peft4j.examples;
 
+import ai.djl.Device;
 import io.github.peft4j.PeftModel;
 import io.github.peft4j.data.reader.Data;
 import io.github.peft4j.examples.bench.BusyThreads;
@@ -12,9 +13,12 @@ import io.github.peft4j.examples.bench.Serving;
 import io.github.peft4j.examples.bench.Shape;
 import io.github.peft4j.examples.bench.UnsoundException;
 import io.github.peft4j.kernel.Precision;
+import io.github.peft4j.kernel.PyTorch;
+import io.github.peft4j.transformer.DeviceMap;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -66,6 +70,9 @@ public final class Bench {
           [--warm-up N]       steps before, in which the JVM compiles: 10 by default, 3 of decode
           [--steps N]         measured steps, 8 by default
           [--devices N]       trains on one device, and on N together: --batch sequences on each
+          [--device-map NAME] layers on several GPUs: balanced over all, or the number of the first
+                              layer on the second
+          [--host-layers N]   keeps the last N layers on the host
           [--precision NAME]  float32, bfloat16, float16 or float64
           [--quantize NAME]   keeps frozen weights in fewer bits: nf4, nf4-double, fp4, fp4-double,
                               int8, int8-absmax, float8-two-layouts or float8-one-layout
@@ -146,7 +153,28 @@ public final class Bench {
         arguments.integer("warm-up", 0),
         steps(),
         devices,
+        deviceMap(shape),
         arguments.text("revision", ""));
+  }
+
+  /** Where the layers are; null for all on one device. */
+  private @Nullable DeviceMap deviceMap(Shape shape) {
+    int last = shape.layers() - 1;
+    if (arguments.has("host-layers")) {
+      int first = shape.layers() - arguments.count("host-layers", 1);
+      return DeviceMap.on(Device.gpu()).onHost(Math.max(0, first), last);
+    }
+    String map = arguments.text("device-map", "");
+    if (map.equals("balanced")) {
+      return DeviceMap.balanced(
+          IntStream.range(0, PyTorch.engine().getGpuCount())
+              .mapToObj(Device::gpu)
+              .toArray(Device[]::new));
+    }
+    return map.isEmpty()
+        ? null
+        : DeviceMap.on(Device.gpu(0))
+            .layers(arguments.count("device-map", 1), last, Device.gpu(1));
   }
 
   private void measure(Measurement measurement) {

@@ -40,7 +40,7 @@ final class SideCopies {
   private static final Kernel COPY =
       Kernel.of(
           """
-          def copy(x: Tensor, y: Tensor) -> Tensor:
+          def copy(x: Tensor, y: Tensor) -> Tensor:              # of any device
               return torch.copy_(x, y, True)
           """);
 

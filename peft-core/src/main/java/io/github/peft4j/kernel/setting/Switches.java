@@ -15,6 +15,7 @@ import java.util.TreeMap;
  *   <li>{@code peft4j.cudaGraphs}: whether steps are recorded as CUDA graphs; {@code always}
  *       records those of a training also where nothing is gained.
  *   <li>{@code peft4j.cudaText}: whether kernels in CUDA text run.
+ *   <li>{@code peft4j.devices}: {@code checked} lets parts of the CPU stand for devices, for tests.
  *   <li>{@code peft4j.expandableSegments}: whether PyTorch's memory on a GPU grows in one piece.
  *   <li>{@code peft4j.sideStream}: whether copies to the host run beside the computation.
  * </ul>
@@ -34,6 +35,8 @@ public final class Switches {
               List.of("true", "false", "always"),
               "peft4j.cudaText",
               BOTH,
+              "peft4j.devices",
+              List.of("checked"),
               CudaSegments.PROPERTY,
               BOTH,
               "peft4j.sideStream",

@@ -156,6 +156,11 @@ public final class FourBit implements Quantization {
   public void require(Device device, Precision precision) {}
 
   @Override
+  public double bitsPerNumber() {
+    return 4 + 32.0 / BLOCK / (nested ? 4 : 1);
+  }
+
+  @Override
   public String named() {
     return code + (nested ? ", double quantised" : "");
   }

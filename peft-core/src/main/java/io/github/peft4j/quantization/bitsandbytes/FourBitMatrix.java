@@ -31,6 +31,15 @@ public final class FourBitMatrix extends StoredMatrix {
           ? List.of(packed, absmax)
           : List.of(packed, absmax, nested.absmax(), nested.map(), nested.offset());
     }
+
+    private Stored of(List<NDArray> arrays) {
+      NestedStatistics others =
+          nested == null
+              ? null
+              : new NestedStatistics(
+                  arrays.get(2), arrays.get(3), arrays.get(4), nested.block());
+      return new Stored(arrays.get(0), arrays.get(1), others, block);
+    }
   }
 
   /** The largest numbers (m) out of codes: two roundings, as in bitsandbytes. */
@@ -160,6 +169,17 @@ public final class FourBitMatrix extends StoredMatrix {
       pairs[2 * code + 1] = values[code & 15];
     }
     return pairs;
+  }
+
+  private FourBitMatrix(FourBitMatrix like, List<NDArray> parts) {
+    super(like, parts);
+    this.format = like.format;
+    this.stored = like.stored.of(parts);
+  }
+
+  @Override
+  public FourBitMatrix of(List<NDArray> arrays) {
+    return new FourBitMatrix(this, arrays);
   }
 
   /** What is stored. It stays this matrix's own. */

@@ -72,6 +72,11 @@ public enum Int8 implements Quantization {
   public void require(Device device, Precision precision) {}
 
   @Override
+  public double bitsPerNumber() {
+    return 8;
+  }
+
+  @Override
   public String named() {
     return this == BY_ROW ? "int8 by row" : "int8";
   }

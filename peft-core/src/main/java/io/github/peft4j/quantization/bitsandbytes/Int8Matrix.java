@@ -7,6 +7,7 @@ import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.cuda.CudaText;
 import io.github.peft4j.quantization.StoredMatrix;
+import java.util.List;
 
 /** A frozen matrix in whole numbers of eight bits. See {@link Int8}. */
 public final class Int8Matrix extends StoredMatrix {
@@ -61,6 +62,17 @@ public final class Int8Matrix extends StoredMatrix {
               .formatted(largest.getShape(), largest.getDataType(), expected));
     }
     return new Int8Matrix(format, codes, largest, transposed, precision);
+  }
+
+  private Int8Matrix(Int8Matrix like, List<NDArray> parts) {
+    super(like, parts);
+    this.format = like.format;
+    this.largest = parts.get(1);
+  }
+
+  @Override
+  public Int8Matrix of(List<NDArray> arrays) {
+    return new Int8Matrix(this, arrays);
   }
 
   /** The largest numbers of the rows (out), or of the matrix (1). */

@@ -85,6 +85,11 @@ public enum Float8 implements Quantization {
   }
 
   @Override
+  public double bitsPerNumber() {
+    return 8;
+  }
+
+  @Override
   public String named() {
     return "eight-bit floats";
   }

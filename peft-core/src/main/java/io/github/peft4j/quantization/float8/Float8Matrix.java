@@ -10,6 +10,7 @@ import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.quantization.FrozenMatrix;
 import io.github.peft4j.quantization.Quantization;
 import io.github.peft4j.quantization.Weights;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -176,6 +177,27 @@ public final class Float8Matrix implements FrozenMatrix {
         DENSE
             .with("rows", transposed ? "torch.t(rows)" : "rows")
             .with("type", precision.scalarType());
+  }
+
+  private Float8Matrix(Float8Matrix like, List<NDArray> arrays) {
+    this.rows = Scope.release(arrays.get(0));
+    this.scale = Scope.release(arrays.get(1));
+    this.columns = like.columns == like.rows ? rows : Scope.release(arrays.get(2));
+    this.transposed = like.transposed;
+    this.layout = like.layout;
+    this.map = like.map;
+    this.mapBias = like.mapBias;
+    this.dense = like.dense;
+  }
+
+  @Override
+  public List<NDArray> arrays() {
+    return columns == rows ? List.of(rows, scale) : List.of(rows, scale, columns);
+  }
+
+  @Override
+  public Float8Matrix of(List<NDArray> arrays) {
+    return new Float8Matrix(this, arrays);
   }
 
   private static Kernel quotients(Float8Text format) {

@@ -231,6 +231,11 @@ public enum GgufBlocks implements Quantization {
   }
 
   @Override
+  public double bitsPerNumber() {
+    return 8.0 * type().blockBytes() / type().blockElements();
+  }
+
+  @Override
   public String named() {
     return "GGUF blocks of " + this;
   }

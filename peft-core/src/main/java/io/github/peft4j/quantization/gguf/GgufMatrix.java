@@ -12,6 +12,7 @@ import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.TensorLoader;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.quantization.StoredMatrix;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /** A frozen matrix in blocks of a GGUF file. See {@link GgufBlocks}. */
@@ -90,6 +91,16 @@ public final class GgufMatrix extends StoredMatrix {
       NDArray ordered = ROWS.call(blocks, Tensors.longs(loader.manager(), order));
       return of(type, ordered, transposed, loader.precision());
     }
+  }
+
+  private GgufMatrix(GgufMatrix like, List<NDArray> parts) {
+    super(like, parts);
+    this.type = like.type;
+  }
+
+  @Override
+  public GgufMatrix of(List<NDArray> arrays) {
+    return new GgufMatrix(this, arrays);
   }
 
   @Override

@@ -5,6 +5,7 @@ import ai.djl.ndarray.types.Shape;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.quantization.StoredMatrix;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -69,6 +70,16 @@ public final class GroupMatrix extends StoredMatrix {
       Precision precision) {
     NDArray none = groups == null ? codes.getManager().create(new int[0], new Shape(0)) : groups;
     return new GroupMatrix(quantization, transposed, precision, codes, scales, zeros, none);
+  }
+
+  private GroupMatrix(GroupMatrix like, List<NDArray> parts) {
+    super(like, parts);
+    this.quantization = like.quantization;
+  }
+
+  @Override
+  public GroupMatrix of(List<NDArray> arrays) {
+    return new GroupMatrix(this, arrays);
   }
 
   @Override

@@ -90,6 +90,11 @@ public record Groups(int bits, int size) implements Quantization {
   public void require(Device device, Precision precision) {}
 
   @Override
+  public double bitsPerNumber() {
+    return bits + 32.0 / size;
+  }
+
+  @Override
   public String named() {
     return "int" + bits + " in groups of " + size;
   }

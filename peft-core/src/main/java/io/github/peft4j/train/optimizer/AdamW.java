@@ -131,7 +131,7 @@ public final class AdamW extends GroupedOptimizer {
         sayWhich(tensors.keySet());
       }
       return new AdamW(
-          this, tensors, learningRate, isPaged && device.isGpu() ? Paging.of(device) : null);
+          this, tensors, learningRate, isPaged && device.isGpu() ? Paging.usual() : null);
     }
 
     private void sayWhich(Set<Trainable> tensors) {

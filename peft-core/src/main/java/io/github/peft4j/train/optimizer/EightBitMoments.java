@@ -8,12 +8,13 @@ import ai.djl.ndarray.types.Shape;
 import io.github.peft4j.kernel.BoundKernel;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Scope;
+import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.quantization.bitsandbytes.DynamicMap;
 import io.github.peft4j.tuner.Trainable;
 import java.nio.ByteBuffer;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.Map;
-import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -99,9 +100,9 @@ final class EightBitMoments implements AutoCloseable {
 
   /**
    * The numbers of both maps, each followed by the middles between them, and then the starts of
-   * both; once they are needed.
+   * both; by the place of the tensors that need them.
    */
-  private @Nullable NDList maps;
+  private final Map<Object, NDList> maps = new HashMap<>();
 
   /** Whether a tensor can have such moments: updates of other types are not computed in 32 bits. */
   static boolean fit(Trainable tensor) {
@@ -159,7 +160,8 @@ final class EightBitMoments implements AutoCloseable {
 
   /** The update of some tensors. */
   BoundUpdate bind(AdamW.Settings settings, double decay, GroupedOptimizer.Members members) {
-    NDList tables = maps(members.values().get(0).getManager());
+    NDArray first = members.values().get(0);
+    NDList tables = maps.computeIfAbsent(Tensors.place(first), any -> maps(first.getManager()));
     BoundKernel kernel =
         UPDATE
             .with("beta1", settings.beta1())
@@ -183,29 +185,23 @@ final class EightBitMoments implements AutoCloseable {
         decay);
   }
 
-  private NDList maps(NDManager manager) {
-    if (maps == null) {
-      NDList made = new NDList();
-      NDList starts = new NDList();
-      for (boolean signed : new boolean[] {true, false}) {
-        float[] values = DynamicMap.values(signed);
-        float[] middles = DynamicMap.middles(values);
-        ByteBuffer table = ByteBuffer.wrap(DynamicMap.starts(middles));
-        made.add(Scope.release(manager.create(values)));
-        made.add(Scope.release(manager.create(middles)));
-        starts.add(
-            Scope.release(manager.create(table, new Shape(table.capacity()), DataType.UINT8)));
-      }
-      maps = made.addAll(starts);
+  private static NDList maps(NDManager manager) {
+    NDList made = new NDList();
+    NDList starts = new NDList();
+    for (boolean signed : new boolean[] {true, false}) {
+      float[] values = DynamicMap.values(signed);
+      float[] middles = DynamicMap.middles(values);
+      ByteBuffer table = ByteBuffer.wrap(DynamicMap.starts(middles));
+      made.add(Scope.release(manager.create(values)));
+      made.add(Scope.release(manager.create(middles)));
+      starts.add(Scope.release(manager.create(table, new Shape(table.capacity()), DataType.UINT8)));
     }
-    return Objects.requireNonNull(maps);
+    return made.addAll(starts);
   }
 
   @Override
   public void close() {
-    if (maps != null) {
-      maps.close();
-      maps = null;
-    }
+    maps.values().forEach(NDList::close);
+    maps.clear();
   }
 }

@@ -11,11 +11,13 @@ import io.github.peft4j.tuner.Trainable;
 import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.Collection;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -24,6 +26,21 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Gradients implements AutoCloseable {
 
+  private static final Kernel NORM =
+      Kernel.of(
+          """
+          def norm(g: List[Tensor]) -> Tensor:
+              return torch.norm(torch.stack(torch._foreach_norm(g, 2)))
+          """);
+  private static final Kernel SCALE =
+      Kernel.of(
+          """
+          def scale(g: List[Tensor], factor: float) -> Tensor:
+              torch._foreach_mul_(g, factor)
+              return g[0]
+          """);
+
+  /** The norm and the scaling of one device's gradients, without waiting for the norm. */
   private static final Kernel CLIP =
       Kernel.of(
           """
@@ -71,12 +88,30 @@ public final class Gradients implements AutoCloseable {
               return [g[0]]
           """);
 
+  /** The calls of the gradients of one device. */
+  private static final class Bound {
+    private final NDList gradients;
+    private final Map<Kernel, BoundKernel> calls = new HashMap<>();
+
+    Bound(List<NDArray> gradients) {
+      this.gradients = new NDList(gradients);
+    }
+
+    NDArray call(Kernel kernel, double... numbers) {
+      return calls.computeIfAbsent(kernel, k -> k.bind(gradients)).call(numbers);
+    }
+
+    void close() {
+      calls.values().forEach(BoundKernel::close);
+    }
+  }
+
   private final List<Trainable> tensors;
   private final List<Trainable> missing;
   private final Map<Trainable, NDArray> found = new LinkedHashMap<>();
-  private @Nullable BoundKernel clip;
-  private @Nullable BoundKernel clear;
-  private @Nullable BoundKernel unscale;
+
+  /** One for each device, once they are asked for. */
+  private @Nullable List<Bound> bound;
 
   /** Collects the gradients of these tensors. */
   public Gradients(Collection<Trainable> tensors) {
@@ -105,13 +140,31 @@ public final class Gradients implements AutoCloseable {
     }
   }
 
-  private NDList required() {
-    Map<Trainable, NDArray> all = arrived();
+  private List<Bound> required() {
+    List<Bound> all = bound();
     if (all.isEmpty()) {
       throw new IllegalStateException(
           "no gradient has reached any of the " + missing.size() + " trained tensors");
     }
-    return new NDList(all.values());
+    return all;
+  }
+
+  private List<Bound> bound() {
+    Map<Trainable, NDArray> all = arrived();
+    List<Bound> present = bound;
+    if (present == null) {
+      present =
+          all.values().stream()
+              .collect(
+                  Collectors.groupingBy(
+                      Tensors::place, LinkedHashMap::new, Collectors.toList()))
+              .values()
+              .stream()
+              .map(Bound::new)
+              .toList();
+      bound = present;
+    }
+    return present;
   }
 
   /**
@@ -122,13 +175,24 @@ public final class Gradients implements AutoCloseable {
    * @throws IllegalStateException if no gradient has arrived
    */
   public double clip(double most) {
+    double limit = most > 0 ? most : Double.POSITIVE_INFINITY;
     try (Scope scope = new Scope()) {
-      NDList all = required();
-      if (clip == null) {
-        clip = CLIP.bind(all);
+      List<Bound> all = required();
+      if (all.size() == 1) {
+        return Tensors.floats(all.get(0).call(CLIP, limit))[0];
       }
-      double limit = most > 0 ? most : Double.POSITIVE_INFINITY;
-      return Tensors.floats(Objects.requireNonNull(clip).call(limit))[0];
+      List<NDArray> norms = all.stream().map(device -> device.call(NORM)).toList();
+      double squares = 0;
+      for (NDArray norm : norms) {
+        double value = Tensors.floats(norm)[0];
+        squares += value * value;
+      }
+      double norm = Math.sqrt(squares);
+      double factor = Math.min(1, limit / (norm + 1e-6));
+      if (factor < 1) {
+        all.forEach(device -> device.call(SCALE, factor));
+      }
+      return norm;
     }
   }
 
@@ -141,11 +205,9 @@ public final class Gradients implements AutoCloseable {
    */
   public boolean unscale(double scale) {
     try (Scope scope = new Scope()) {
-      NDList all = required();
-      if (unscale == null) {
-        unscale = UNSCALE.bind(all);
-      }
-      return Tensors.floats(Objects.requireNonNull(unscale).call(scale))[0] == 0;
+      List<NDArray> overflows =
+          required().stream().map(device -> device.call(UNSCALE, scale)).toList();
+      return overflows.stream().allMatch(overflow -> Tensors.floats(overflow)[0] == 0);
     }
   }
 
@@ -217,27 +279,13 @@ public final class Gradients implements AutoCloseable {
 
   /** Sets the gradients to zero. */
   public void clear() {
-    if (arrived().isEmpty()) {
-      return;
-    }
-    if (clear == null) {
-      clear = CLEAR.bind(new NDList(found.values()));
-    }
-    Objects.requireNonNull(clear).call().close();
+    bound().forEach(device -> device.call(CLEAR).close());
   }
 
   private void unbind() {
-    if (clip != null) {
-      clip.close();
-      clip = null;
-    }
-    if (clear != null) {
-      clear.close();
-      clear = null;
-    }
-    if (unscale != null) {
-      unscale.close();
-      unscale = null;
+    if (bound != null) {
+      bound.forEach(Bound::close);
+      bound = null;
     }
   }
 

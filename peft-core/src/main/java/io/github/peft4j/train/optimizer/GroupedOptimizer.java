@@ -1,7 +1,9 @@
 package io.github.peft4j.train.optimizer;
 
+import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
+import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.training.ParameterGroup;
 import java.util.ArrayList;
@@ -35,9 +37,10 @@ abstract class GroupedOptimizer implements Optimizer {
    * @param part the group's learning rate over the reference rate
    * @param decay decoupled weight decay
    * @param views whether they are views of other tensors
+   * @param place of their memory, see {@link Tensors#place}
    * @param kind what else tells calls apart
    */
-  record Group(double part, double decay, boolean views, Object kind) {}
+  record Group(double part, double decay, boolean views, Object place, Object kind) {}
 
   /**
    * Tensors of a group that a gradient has reached.
@@ -63,7 +66,11 @@ abstract class GroupedOptimizer implements Optimizer {
   private record Call(Group group, BoundUpdate update) {}
 
   /** Tensors that are updated together when their states come from the host. */
-  private record Page(Group group, List<Trainable> tensors, NDList gradients, NDList waiting) {}
+  private record Page(Group group, List<Trainable> tensors, NDList gradients, NDList waiting) {
+    Device device() {
+      return tensors.get(0).value().getDevice();
+    }
+  }
 
   /**
    * Creates the optimizer.
@@ -86,11 +93,17 @@ abstract class GroupedOptimizer implements Optimizer {
         (tensor, group) -> {
           double part = group.learningRate() / learningRate;
           groups.put(
-              tensor, new Group(part, group.weightDecay(), tensor.isView(), kind.apply(tensor)));
+              tensor,
+              new Group(
+                  part,
+                  group.weightDecay(),
+                  tensor.isView(),
+                  Tensors.place(tensor.value()),
+                  kind.apply(tensor)));
           Map<String, NDArray> slot = fresh.apply(tensor);
           slots.put(tensor, slot);
           if (paging != null) {
-            paging.move(slot);
+            paging.move(slot, tensor.value().getDevice());
           }
         });
   }
@@ -120,11 +133,17 @@ abstract class GroupedOptimizer implements Optimizer {
   }
 
   private void updatePages(Paging paging, double rate) {
-    paging
-        .pages()
-        .forEach(
-            pages.stream().map(Page::waiting).toList(),
-            (here, i) -> update(paging, pages.get(i), here, rate));
+    Map<Device, List<Page>> byDevice =
+        pages.stream()
+            .collect(
+                Collectors.groupingBy(Page::device, LinkedHashMap::new, Collectors.toList()));
+    byDevice.forEach(
+        (device, some) ->
+            paging
+                .pages(device)
+                .forEach(
+                    some.stream().map(Page::waiting).toList(),
+                    (here, i) -> update(paging, some.get(i), here, rate)));
   }
 
   private void update(Paging paging, Page page, NDList here, double rate) {

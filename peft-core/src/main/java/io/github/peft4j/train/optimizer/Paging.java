@@ -5,6 +5,7 @@ import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.host.HostPages;
 import io.github.peft4j.tuner.Trainable;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -16,11 +17,11 @@ import java.util.function.Function;
  * is the states of large tensors, without what they have for each block, as in bitsandbytes: many
  * small copies would take longer than they save memory.
  *
- * @param pages the host's memory
+ * @param hosts the host's memory, by the device that it is for
  * @param smallest elements of a state from which it waits on the host
  * @param most bytes of a page; a tensor with more is a page of its own
  */
-record Paging(HostPages pages, long smallest, long most) {
+record Paging(Map<Device, HostPages> hosts, long smallest, long most) {
 
   /** As in bitsandbytes. */
   private static final long SMALLEST = 100_000;
@@ -28,20 +29,25 @@ record Paging(HostPages pages, long smallest, long most) {
   /** Copies of this size run at full speed, and two of them are little. */
   private static final long MOST = 64L << 20;
 
-  /** The paging of a device. */
-  static Paging of(Device device) {
-    return new Paging(new HostPages(device), SMALLEST, MOST);
+  /** The usual paging. */
+  static Paging usual() {
+    return new Paging(new HashMap<>(), SMALLEST, MOST);
   }
 
-  /** Moves what is to wait on the host there. */
-  void move(Map<String, NDArray> slot) {
+  /** The host's memory for a device. */
+  HostPages pages(Device device) {
+    return hosts.computeIfAbsent(device, HostPages::new);
+  }
+
+  /** Moves what is to wait on the host there, from the device. */
+  void move(Map<String, NDArray> slot, Device device) {
     slot.replaceAll(
         (name, array) -> {
           if (array.size() < smallest) {
             return array;
           }
           try (array) {
-            return pages.put(array);
+            return pages(device).put(array);
           }
         });
   }

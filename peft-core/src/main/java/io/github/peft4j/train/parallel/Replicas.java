@@ -71,6 +71,11 @@ public final class Replicas implements AutoCloseable {
   }
 
   private void requireSeveral(AdapterTraining training) {
+    if (!training.base().homes().isSingle()) {
+      throw new IllegalArgumentException(
+          "the layers of the model are spread over devices, or wait on the host (%s): such a model is trained as one, without on(…); or load it on one device"
+              .formatted(training.base().homes()));
+    }
     first
         .listener()
         .whyOneDevice()

@@ -21,8 +21,11 @@ public final class TrainedTensors implements AutoCloseable {
   private static final Kernel LARGEST_NORM =
       Kernel.of(
           """
-          def largest_norm(p: List[Tensor], order: float) -> Tensor:
-              return torch.max(torch.stack(torch._foreach_norm(p, order)))
+          def largest_norm(p: List[Tensor], order: float) -> Tensor:     # of any device
+              norms = annotate(List[Tensor], [])
+              for n in torch._foreach_norm(p, order):
+                  _ = torch.append(norms, torch.to(n, p[0].device, n.dtype, False, False))
+              return torch.max(torch.stack(norms))
           """);
 
   private final Map<String, NDArray> adapter = new LinkedHashMap<>();

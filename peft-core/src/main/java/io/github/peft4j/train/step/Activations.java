@@ -2,7 +2,7 @@ package io.github.peft4j.train.step;
 
 import ai.djl.Device;
 import io.github.peft4j.kernel.Tape;
-import io.github.peft4j.kernel.host.HostMemory;
+import io.github.peft4j.kernel.host.HostMemories;
 import java.util.function.LongFunction;
 
 /**
@@ -41,7 +41,7 @@ public enum Activations {
       case KEPT -> Tape::recording;
       case RECOMPUTED -> Tape::recomputing;
       case ON_HOST ->
-          seed -> Tape.sparing(seed, device.isGpu() ? new HostMemory(device) : null, POSITIONS);
+          seed -> Tape.sparing(seed, device.isGpu() ? new HostMemories() : null, POSITIONS);
     };
   }
 }

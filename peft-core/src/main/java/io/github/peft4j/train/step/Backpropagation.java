@@ -92,7 +92,7 @@ public final class Backpropagation implements AutoCloseable {
         .filter(TunerLayer::trains)
         .map(TunerLayer::penalty)
         .filter(Objects::nonNull)
-        .reduce(Ops::add)
+        .reduce(Ops::addAcross)
         .orElse(null);
   }
 

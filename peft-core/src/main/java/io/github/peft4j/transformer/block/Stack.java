@@ -2,6 +2,8 @@ package io.github.peft4j.transformer.block;
 
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Tape;
+import io.github.peft4j.kernel.device.Home;
+import io.github.peft4j.kernel.device.Homes;
 import io.github.peft4j.transformer.config.ModelConfig;
 import io.github.peft4j.transformer.pass.KeyValueCache;
 import io.github.peft4j.transformer.pass.ModelInput;
@@ -29,6 +31,7 @@ public final class Stack extends NamedBlock implements Body, AutoCloseable {
   private final boolean causal;
   private final long maxPositions;
   private final double dropout;
+  private final Homes homes;
   private final StackSite site;
 
   /**
@@ -40,6 +43,7 @@ public final class Stack extends NamedBlock implements Body, AutoCloseable {
    * @param rotaries the rotary positions of all layers
    * @param maxPositions number of positions that a text may have
    * @param dropout probability after the final norm, in training
+   * @param homes the device of each layer; all else is on the main one
    * @param narrowing makes narrower layers for adapters
    */
   public Stack(
@@ -54,8 +58,10 @@ public final class Stack extends NamedBlock implements Body, AutoCloseable {
       boolean causal,
       long maxPositions,
       double dropout,
+      Homes homes,
       Narrowing narrowing) {
     super(name);
+    this.homes = homes;
     this.embedding = part(embedding);
     this.scoreBias = scoreBias == null ? null : part(scoreBias);
     this.relative = relative == null ? null : part(relative);
@@ -116,17 +122,36 @@ public final class Stack extends NamedBlock implements Body, AutoCloseable {
     return new StackStates(states, projected(normed(last, own), own));
   }
 
+  /** Computes the layers, each on its device. The last state is on the main device. */
   private List<NDArray> computed(NDArray first, Pass pass) {
     boolean trains = pass.trains();
+    Home main = homes.main();
+    Home home = main;
+    Pass here = pass;
     NDArray h = first;
     List<NDArray> states = new ArrayList<>();
+    List<Home> places = new ArrayList<>();
     states.add(h);
+    places.add(main);
     for (TransformerLayer layer : layers) {
+      Home next = homes.of(layer.name());
+      if (next != home) {
+        h = pass.cross(h, home, next);
+        here = pass.on(next, main);
+        home = next;
+      }
       if (states.size() == layers.size() && !pass.isBeside()) {
         pass.tape().keepNext();
       }
-      h = layer.segment(h, trains, pass);
+      h = layer.segment(h, trains, here);
       states.add(h);
+      places.add(home);
+    }
+    boolean areRead = pass.adapters().rewrites(site) || pass.keepsStates();
+    for (int i = areRead ? 0 : layers.size(); i <= layers.size(); i++) {
+      if (places.get(i) != main) {
+        states.set(i, pass.cross(states.get(i), places.get(i), main));
+      }
     }
     return states;
   }
@@ -196,7 +221,9 @@ public final class Stack extends NamedBlock implements Body, AutoCloseable {
 
   @Override
   public boolean isRepeatable() {
-    return super.isRepeatable() && rotaries.stream().allMatch(RotaryEmbedding::hasOneRegime);
+    return super.isRepeatable()
+        && homes.isSingle()
+        && rotaries.stream().allMatch(RotaryEmbedding::hasOneRegime);
   }
 
   /** The number of positions that a text may have, virtual tokens included. */

@@ -1,11 +1,17 @@
 package io.github.peft4j.transformer.block;
 
 import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDList;
 import io.github.peft4j.kernel.Ops;
 import io.github.peft4j.kernel.Tape;
+import io.github.peft4j.kernel.host.StreamedWeights;
+import io.github.peft4j.kernel.host.StreamedWeights.Next;
 import io.github.peft4j.transformer.pass.Pass;
+import io.github.peft4j.tuner.site.HostCopies;
 import io.github.peft4j.tuner.site.LayerSite;
+import io.github.peft4j.tuner.site.ParameterSite;
 import java.util.List;
+import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 
 /** A layer of residual branches: (B, T, D) → (B, T, D). */
@@ -22,6 +28,7 @@ public final class TransformerLayer extends NamedBlock {
   private final List<Sublayer> sublayers;
   private final Residual residual;
   private final LayerSite site;
+  private StreamedWeights.@Nullable Layer streamed;
 
   /**
    * Creates a layer.
@@ -53,9 +60,61 @@ public final class TransformerLayer extends NamedBlock {
     boolean trained = tape.isRecording() && (trains || trains(pass.adapters()));
     boolean ofKernels = tape.isRecording() && pass.adapters().areMadeOfKernels(sites());
     Pass own = pass.ofKernels(ofKernels);
+    UnaryOperator<NDArray> layer = in -> present(in, own);
+    StreamedWeights.Layer weights = streamed;
+    if (weights != null) {
+      tape.runNextAgain(back -> weights.during(Next.BEFORE, back));
+    }
     return ofKernels
-        ? tape.segmentOfKernels(x, trained, in -> forward(in, own))
-        : tape.segment(x, trained, in -> forward(in, own));
+        ? tape.segmentOfKernels(x, trained, layer)
+        : tape.segment(x, trained, layer);
+  }
+
+  /** Computes the layer while its weights are on the device. */
+  private NDArray present(NDArray x, Pass pass) {
+    StreamedWeights.Layer weights = streamed;
+    if (weights == null) {
+      return forward(x, pass);
+    }
+    Tape tape = pass.tape();
+    Next next =
+        tape.isRunningAgain() ? Next.BEFORE : tape.isRecording() ? Next.TURNING : Next.BEHIND;
+    return weights.during(next, () -> forward(x, pass));
+  }
+
+  /** Moves the layer's frozen tensors to the host. They come from there for each computation. */
+  public void stream(StreamedWeights weights) {
+    List<ParameterSite> all =
+        sites()
+            .filter(ParameterSite.class::isInstance)
+            .map(ParameterSite.class::cast)
+            .toList();
+    HostCopies copies =
+        new HostCopies() {
+          @Override
+          public NDArray put(NDArray onDevice) {
+            return weights.put(onDevice);
+          }
+
+          @Override
+          public NDArray get(NDArray onHost) {
+            return weights.get(onHost);
+          }
+        };
+    all.forEach(parameter -> parameter.waitOnHost(copies));
+    streamed =
+        weights.add(
+            () -> all.stream().flatMap(parameter -> parameter.waiting().stream()).toList(),
+            arrays -> here(all, arrays));
+  }
+
+  private static void here(List<ParameterSite> parameters, @Nullable NDList arrays) {
+    int from = 0;
+    for (ParameterSite parameter : parameters) {
+      int to = from + parameter.waiting().size();
+      parameter.here(arrays == null ? null : arrays.subList(from, to));
+      from = to;
+    }
   }
 
   NDArray forward(NDArray x, Pass pass) {

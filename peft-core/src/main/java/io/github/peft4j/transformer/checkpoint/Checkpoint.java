@@ -1,12 +1,14 @@
 package io.github.peft4j.transformer.checkpoint;
 
 import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import io.github.peft4j.io.TensorHash;
 import io.github.peft4j.io.TensorSource;
 import io.github.peft4j.kernel.Scope;
-import io.github.peft4j.kernel.TensorLoader;
 import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.kernel.device.Homes;
+import io.github.peft4j.kernel.host.StreamedWeights;
 import io.github.peft4j.quantization.FrozenMatrix;
 import io.github.peft4j.quantization.Quantization;
 import io.github.peft4j.quantization.QuantizedTensors;
@@ -60,7 +62,7 @@ final class Checkpoint implements Weights {
   private final String what;
   private final TensorSource source;
   private final @Nullable QuantizedTensors stored;
-  private final TensorLoader loader;
+  private final Loaders loaders;
   private final String root;
   private final List<String> otherRoots;
   private final Map<String, String> older = new HashMap<>();
@@ -94,7 +96,7 @@ final class Checkpoint implements Weights {
   Checkpoint(
       String what,
       TensorSource source,
-      TensorLoader loader,
+      Loaders loaders,
       String root,
       String usualRoot,
       double initializerRange,
@@ -103,7 +105,7 @@ final class Checkpoint implements Weights {
     this.what = what;
     this.source = source;
     this.stored = source instanceof QuantizedTensors matrices ? matrices : null;
-    this.loader = loader;
+    this.loaders = loaders;
     this.root = root;
     this.otherRoots = List.of(usualRoot, "");
     this.random = new Random(seed);
@@ -134,6 +136,16 @@ final class Checkpoint implements Weights {
     }
   }
 
+  /** The device of each module. */
+  Homes homes() {
+    return loaders.homes();
+  }
+
+  /** Streams the weights of layers on the host to the main device. */
+  StreamedWeights streamed() {
+    return loaders.streamed();
+  }
+
   boolean has(String name) {
     return source.names().contains(stored(name));
   }
@@ -162,11 +174,11 @@ final class Checkpoint implements Weights {
   private NDArray load(String name) {
     QuantizedTensors matrices = stored;
     if (matrices == null || !matrices.isQuantized(stored(name))) {
-      return loader.load(source, stored(name));
+      return loaders.of(name).load(source, stored(name));
     }
     dense.add(name);
     try (Scope scope = new Scope();
-        FrozenMatrix matrix = matrices.matrix(stored(name), false, loader)) {
+        FrozenMatrix matrix = matrices.matrix(stored(name), false, loaders.of(name))) {
       return Scope.release(matrix.dense());
     }
   }
@@ -186,7 +198,8 @@ final class Checkpoint implements Weights {
     if (parts.stream().filter(part -> !fits(part.name(), part.shape().getShape())).count() > 0) {
       return placeholder(shape);
     }
-    NDArray whole = Scope.release(Tensors.zeros(loader.manager(), loader.precision(), shape));
+    NDManager manager = loaders.of(name).manager();
+    NDArray whole = Scope.release(Tensors.zeros(manager, loaders.precision(), shape));
     for (Part part : parts) {
       try (NDArray loaded = load(part.name());
           NDArray place = Tensors.part(whole, part.offset(), part.shape())) {
@@ -202,7 +215,7 @@ final class Checkpoint implements Weights {
     String weight = name + ".weight";
     QuantizedTensors matrices = stored;
     if (matrices != null && matrices.isQuantized(stored(weight)) && fits(weight, out, in)) {
-      FrozenMatrix matrix = matrices.matrix(stored(weight), transposed, loader);
+      FrozenMatrix matrix = matrices.matrix(stored(weight), transposed, loaders.of(weight));
       kept.merge(matrix.quantization().named(), 1, Integer::sum);
       NDArray shift = bias ? tensor(name + ".bias", out) : null;
       return new Linear(name, role, matrix, shift, transposed);
@@ -222,7 +235,7 @@ final class Checkpoint implements Weights {
 
   private void quantize(Linear linear, Quantization fewer) {
     try {
-      linear.quantize(fewer, loader.precision());
+      linear.quantize(fewer, loaders.precision());
     } catch (IllegalArgumentException e) {
       String name = stored(linear.site().weight().name());
       throw new IllegalArgumentException(what + ": " + name + ": " + e.getMessage(), e);
@@ -257,7 +270,7 @@ final class Checkpoint implements Weights {
     if (elements > LARGEST_PLACEHOLDER || problems.size() > MOST_PROBLEMS) {
       finish(true);
     }
-    return loader.create(new float[(int) elements], new Shape(shape));
+    return loaders.main().create(new float[(int) elements], new Shape(shape));
   }
 
   /**
@@ -289,8 +302,8 @@ final class Checkpoint implements Weights {
     return new Linear(
         name,
         role,
-        loader.create(weight, new Shape(out, in)),
-        withBias ? loader.create(new float[(int) out], new Shape(out)) : null,
+        loaders.main().create(weight, new Shape(out, in)),
+        withBias ? loaders.main().create(new float[(int) out], new Shape(out)) : null,
         false);
   }
 
@@ -302,7 +315,7 @@ final class Checkpoint implements Weights {
     initialised.add(name);
     float[] values = new float[(int) new Shape(shape).size()];
     Arrays.fill(values, value);
-    return loader.create(values, new Shape(shape));
+    return loaders.main().create(values, new Shape(shape));
   }
 
   /** A norm of a task head. If the checkpoint lacks it, it starts with weight 1 and bias 0. */

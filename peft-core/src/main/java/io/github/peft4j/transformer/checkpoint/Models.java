@@ -1,15 +1,14 @@
 package io.github.peft4j.transformer.checkpoint;
 
 import ai.djl.Device;
-import ai.djl.ndarray.NDManager;
 import io.github.peft4j.advice.AdvisedException;
 import io.github.peft4j.advice.Remedy;
 import io.github.peft4j.io.TensorSource;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.PyTorch;
-import io.github.peft4j.kernel.TensorLoader;
-import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.kernel.device.Homes;
 import io.github.peft4j.quantization.Quantization;
+import io.github.peft4j.transformer.DeviceMap;
 import io.github.peft4j.transformer.TransformerModel;
 import io.github.peft4j.transformer.block.Body;
 import io.github.peft4j.transformer.block.EncoderDecoder;
@@ -112,19 +111,21 @@ public final class Models {
       Device device,
       Precision precision,
       long seed) {
-    return build(config, source, task, device, precision, seed, null);
+    return build(config, source, task, DeviceMap.on(device), precision, seed, null);
   }
 
   /**
    * Builds a model.
    *
+   * @param devices the device of each layer
    * @param quantization how the weights of the layers' linear maps are kept; null for as they are
+   * @throws IllegalArgumentException if the devices do not fit the model's layers
    */
   public static TransformerModel build(
       ModelConfig config,
       TensorSource source,
       @Nullable Task task,
-      Device device,
+      DeviceMap devices,
       Precision precision,
       long seed,
       @Nullable Quantization quantization) {
@@ -141,20 +142,24 @@ public final class Models {
     Heads heads = family.heads(config);
     Task chosen = task == null ? heads.task(config) : task;
     String root = heads.root(chosen.type());
-    NDManager manager = Tensors.newManager(device);
+    Design design = design(config, chosen.type());
+    TensorSource tensors = named(family, source, quantized);
+    List<DeviceMap.Layer> layers =
+        LayerSizes.of(design.stacks(), tensors, precision, quantization);
+    Homes homes =
+        devices.homes(config.source(), layers, LayerSizes.rest(layers, tensors, precision));
     LoadProgress progress = new LoadProgress(source);
-    try (TensorLoader loader = new TensorLoader(manager, precision, progress)) {
+    try (Loaders loaders = new Loaders(homes, precision, progress)) {
       Checkpoint weights =
           new Checkpoint(
               config.source(),
-              named(family, source, quantized),
-              loader,
+              tensors,
+              loaders,
               root,
               heads.root(),
               config.number("initializer_range", 0.02),
               seed,
               quantization);
-      Design design = design(config, chosen.type());
       List<StackSpec> stacks = design.stacks();
       Body body = body(config, family, stacks, weights);
       int hidden = stacks.get(stacks.size() - 1).outputSize();
@@ -162,7 +167,7 @@ public final class Models {
       weights.finish(task != null);
       warnOfUnread(config, family, quantized);
       progress.finish();
-      if (device.isGpu()) {
+      if (homes.main().device().isGpu()) {
         PyTorch.releaseCachedMemory(); // what conversions took would stay in pieces
       }
       TransformerModel.Names names =
@@ -170,9 +175,9 @@ public final class Models {
               heads.architecture(chosen.type()),
               root,
               family.part().map(Family.Part::others).orElse(List.of()));
-      return new TransformerModel(config, chosen, names, manager, precision, body, head);
+      return new TransformerModel(config, chosen, names, homes, precision, body, head);
     } catch (RuntimeException | Error e) {
-      manager.close();
+      homes.close();
       throw e;
     }
   }

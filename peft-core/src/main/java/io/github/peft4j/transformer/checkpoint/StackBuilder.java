@@ -45,7 +45,11 @@ final class StackBuilder {
     LayersBuilder builder = new LayersBuilder(spec, weights);
     List<TransformerLayer> layers = new ArrayList<>(); // a config may name more than memory holds
     for (int i = 0; i < spec.sizes().layers(); i++) {
-      layers.add(builder.layer(i));
+      TransformerLayer layer = builder.layer(i);
+      if (weights.homes().isOnHost(layer.name()) && !layers.contains(layer)) {
+        layer.stream(weights.streamed());
+      }
+      layers.add(layer);
     }
     String norm = spec.finalNorm();
     String projection = spec.projection();
@@ -70,6 +74,7 @@ final class StackBuilder {
         spec.causal(),
         spec.limit(),
         spec.dropout(),
+        weights.homes(),
         new NarrowBuilder(spec));
   }
 

@@ -121,8 +121,8 @@ public final class KeyValueCache implements AutoCloseable {
   private static final Kernel SELECT =
       Kernel.of(
           """
-          def select(x: Tensor, rows: Tensor) -> Tensor:         # (B, …) → (B', …)
-              return torch.index_select(x, 0, rows)
+          def select(x: Tensor, rows: Tensor) -> Tensor:         # of any device
+              return torch.index_select(x, 0, torch.to(rows, x.device, rows.dtype, False, False))
           """);
 
   /** Room for the positions of an attention's keys or values: (B, K, capacity, d). */

@@ -6,6 +6,7 @@ import io.github.peft4j.kernel.Ops;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tape;
 import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.kernel.device.Home;
 import io.github.peft4j.transformer.rope.RotaryEmbedding;
 import io.github.peft4j.transformer.rope.Rotation;
 import io.github.peft4j.tuner.BatchRows;
@@ -37,13 +38,15 @@ public final class Pass implements ForwardContext, AutoCloseable {
   private final @Nullable NDArray otherMemory;
   private final boolean still;
   private final boolean ofKernels;
+  private final SharedState state;
 
   /** The state that all rows share. */
   private static final class Run {
     final Tape tape;
     final @Nullable KeyValueCache cache;
     final ActiveAdapters adapters;
-    final Map<SharedTensor, NDArray> values;
+    final SharedState main;
+    final IdentityHashMap<Home, SharedState> elsewhere = new IdentityHashMap<>();
     final Map<TunerLayer<?, ?>, NDArray> left;
     final List<NDArray> held = new ArrayList<>();
     final List<Pass> others = new ArrayList<>();
@@ -51,9 +54,6 @@ public final class Pass implements ForwardContext, AutoCloseable {
     Map<String, NDArray> rowValues = Map.of();
     @Nullable Supplier<NDArray> frozen;
     @Nullable NDArray frozenStates;
-    @Nullable NDArray mask;
-    @Nullable Visibility visibility;
-    @Nullable NDArray bias;
     boolean training;
     boolean unread;
     boolean beside;
@@ -64,12 +64,6 @@ public final class Pass implements ForwardContext, AutoCloseable {
     long length;
     long virtual;
     long keyOffset;
-    @Nullable NDArray positions;
-    @Nullable PackedTexts texts;
-    final IdentityHashMap<RotaryEmbedding, Rotation> rotations = new IdentityHashMap<>();
-    @Nullable NDArray memory;
-    @Nullable NDArray memoryBias;
-    @Nullable Relative relative;
 
     Run(
         Tape tape,
@@ -80,18 +74,28 @@ public final class Pass implements ForwardContext, AutoCloseable {
       this.tape = tape;
       this.cache = cache;
       this.adapters = adapters;
-      this.values = values;
+      this.main = new SharedState(values);
       this.left = left;
     }
   }
 
   private Pass(
-      Run run, BatchRows rows, @Nullable NDArray otherMemory, boolean still, boolean ofKernels) {
+      Run run,
+      BatchRows rows,
+      @Nullable NDArray otherMemory,
+      boolean still,
+      boolean ofKernels,
+      SharedState state) {
     this.run = run;
     this.rows = rows;
     this.otherMemory = otherMemory;
     this.still = still;
     this.ofKernels = ofKernels;
+    this.state = state;
+  }
+
+  private Pass(Run run, BatchRows rows) {
+    this(run, rows, null, false, false, run.main);
   }
 
   /**
@@ -104,10 +108,7 @@ public final class Pass implements ForwardContext, AutoCloseable {
   public Pass(Tape tape, @Nullable KeyValueCache cache, ActiveAdapters adapters) {
     this(
         new Run(tape, cache, adapters, new IdentityHashMap<>(), new IdentityHashMap<>()),
-        BatchRows.ALL,
-        null,
-        false,
-        false);
+        BatchRows.ALL);
   }
 
   /** An inference pass without a cache. */
@@ -123,7 +124,32 @@ public final class Pass implements ForwardContext, AutoCloseable {
   @Override
   public Pass of(BatchRows rows) {
     requireNumbers("rows of a batch are computed apart");
-    return new Pass(run, rows, otherMemory, still, ofKernels);
+    return new Pass(run, rows, otherMemory, still, ofKernels, state);
+  }
+
+  /**
+   * The same pass for layers of another device: what layers share is there, too. Call it outside of
+   * segments, once all is known that layers share.
+   *
+   * @param main the device that the pass has begun on
+   */
+  public Pass on(Home home, Home main) {
+    SharedState there =
+        home == main
+            ? run.main
+            : run.elsewhere.computeIfAbsent(
+                home,
+                to -> new SharedState(run.main, main, to, run.tape, run.cache, this::hold));
+    return new Pass(run, rows, otherMemory, still, ofKernels, there);
+  }
+
+  /** Hidden states on another device. */
+  public NDArray cross(NDArray x, Home from, Home to) {
+    return run.tape.cross(x, to::bring, from::bring);
+  }
+
+  private NDArray here(NDArray x) {
+    return state.here(x, this::hold);
   }
 
   @Override
@@ -153,8 +179,7 @@ public final class Pass implements ForwardContext, AutoCloseable {
   /** A pass of the same run through another stack, without a cache; it is closed with this one. */
   public Pass beside() {
     Pass other =
-        new Pass(
-            new Run(run.tape, null, run.adapters, run.values, run.left), rows, null, false, false);
+        new Pass(new Run(run.tape, null, run.adapters, run.main.values, run.left), rows);
     other.run.beside = true;
     other.run.training = run.training;
     other.run.unread = run.unread;
@@ -176,7 +201,7 @@ public final class Pass implements ForwardContext, AutoCloseable {
    * @param memory (B, S, d); null where keys and values of it are in the cache
    */
   public Pass reading(@Nullable NDArray memory) {
-    return new Pass(run, rows, memory, still, ofKernels);
+    return new Pass(run, rows, memory, still, ofKernels, state);
   }
 
   @Override
@@ -199,7 +224,7 @@ public final class Pass implements ForwardContext, AutoCloseable {
     KeyValueCache cache = run.cache;
     for (int i = 0; i < shared.size(); i++) {
       SharedTensor value = shared.get(i);
-      run.values.put(
+      run.main.values.put(
           value,
           cache == null
               ? tape.share(tape.source(() -> value.compute(this)))
@@ -209,7 +234,7 @@ public final class Pass implements ForwardContext, AutoCloseable {
 
   @Override
   public NDArray value(SharedTensor shared) {
-    NDArray value = run.values.get(shared);
+    NDArray value = state.values.get(shared);
     if (value == null) {
       throw new IllegalStateException(
           "a layer reads a shared value without having declared it: call reads(shared)");
@@ -260,7 +285,7 @@ public final class Pass implements ForwardContext, AutoCloseable {
 
   /** The same pass for a segment of which it is known whether it computes with kernels alone. */
   public Pass ofKernels(boolean are) {
-    return are == ofKernels ? this : new Pass(run, rows, otherMemory, still, are);
+    return are == ofKernels ? this : new Pass(run, rows, otherMemory, still, are, state);
   }
 
   @Override
@@ -351,7 +376,7 @@ public final class Pass implements ForwardContext, AutoCloseable {
 
   /** The same pass without dropout for a stack whose states are kept; otherwise itself. */
   public Pass ofStack() {
-    return input().kept() == null ? this : new Pass(run, rows, otherMemory, true, ofKernels);
+    return input().kept() == null ? this : new Pass(run, rows, otherMemory, true, ofKernels, state);
   }
 
   /** The kept states of a stack for this input (B, T, D), or null if they have to be computed. */
@@ -362,6 +387,11 @@ public final class Pass implements ForwardContext, AutoCloseable {
       states.forEach(this::hold);
     }
     return states;
+  }
+
+  /** Whether the states of a stack are kept, see {@link #keep}. */
+  public boolean keepsStates() {
+    return input().kept() != null && rows.isWhole();
   }
 
   /** Keeps the states of a stack for this input, if they are to be kept. */
@@ -375,7 +405,7 @@ public final class Pass implements ForwardContext, AutoCloseable {
   @Override
   public NDArray frozenStates() {
     requireNumbers("an adapter reads the frozen model's states");
-    return rows.of(frozenStatesOfAllRows());
+    return rows.of(here(frozenStatesOfAllRows()));
   }
 
   private NDArray frozenStatesOfAllRows() {
@@ -399,23 +429,23 @@ public final class Pass implements ForwardContext, AutoCloseable {
           "texts are written one in each row, but rows of this input hold several: take them"
               + " apart");
     }
-    run.texts = texts;
+    state.texts = texts;
     run.start = sequence.positions().start();
     run.virtual = sequence.prompt().count();
     run.keyOffset = sequence.positions().keyOffset();
     run.length = sequence.vectors().getShape().get(1);
     NDArray mask = sequence.mask();
-    run.positions = positions(texts, sequence);
+    state.positions = positions(texts, sequence);
     NDArray held = mask == null ? null : hold(mask.duplicate());
-    run.mask = held;
+    state.mask = held;
     NDArray hiding = isBehind(causal) ? null : held;
     run.blind =
         run.training && causal && hiding != null && !input().rightPadded() && Masks.blinds(hiding);
-    closeVisibility();
-    run.visibility =
+    state.closeVisibility();
+    state.visibility =
         new Visibility(
             hiding, causal, run.length, sequence.positions().past(), run.leftPadded, texts);
-    run.bias = null;
+    state.bias = null;
   }
 
   /**
@@ -425,7 +455,7 @@ public final class Pass implements ForwardContext, AutoCloseable {
   private boolean isBehind(boolean causal) {
     return run.unread
         && causal
-        && run.texts == null
+        && state.texts == null
         && input().rightPadded()
         && run.adapters.all().stream().allMatch(layer -> layer.whyOneTextPerRow() == null);
   }
@@ -441,12 +471,6 @@ public final class Pass implements ForwardContext, AutoCloseable {
         : null;
   }
 
-  private void closeVisibility() {
-    if (run.visibility != null) {
-      run.visibility.close();
-    }
-  }
-
   private ModelInput input() {
     ModelInput input = run.input;
     if (input == null) {
@@ -457,14 +481,14 @@ public final class Pass implements ForwardContext, AutoCloseable {
 
   @Override
   public NDArray ids() {
-    return rows.of(input().ids());
+    return rows.of(here(input().ids()));
   }
 
   @Override
   public @Nullable NDArray mask() {
     requireNumbers("an adapter reads the mask");
     NDArray mask = input().mask();
-    return mask == null ? null : rows.of(mask);
+    return mask == null ? null : rows.of(here(mask));
   }
 
   @Override
@@ -472,16 +496,16 @@ public final class Pass implements ForwardContext, AutoCloseable {
     requireNumbers("an adapter reads numbers of the texts");
     NDArray given = run.rowValues.get(name);
     if (given != null) {
-      return rows.ofItems(given);
+      return rows.ofItems(here(given));
     }
     Long ofAll = run.adapters.rowValues().get(name);
-    return ofAll == null ? null : Tensors.longs(input().ids().getManager(), ofAll);
+    return ofAll == null ? null : Tensors.longs(here(input().ids()).getManager(), ofAll);
   }
 
   @Override
   public @Nullable NDArray given() {
     NDArray given = input().given();
-    return given == null ? mask() : rows.of(given);
+    return given == null ? mask() : rows.of(here(given));
   }
 
   @Override
@@ -504,12 +528,12 @@ public final class Pass implements ForwardContext, AutoCloseable {
    * smaller by the row's padding.
    */
   public long end() {
-    return run.start + (run.texts == null ? run.length : run.texts.longest());
+    return run.start + (state.texts == null ? run.length : state.texts.longest());
   }
 
   /** The texts of rows that hold several; null if each row is one text. */
   public @Nullable PackedTexts texts() {
-    return run.texts;
+    return state.texts;
   }
 
   /**
@@ -519,7 +543,7 @@ public final class Pass implements ForwardContext, AutoCloseable {
    * @throws IllegalArgumentException if rows hold several texts
    */
   public void requireOneTextPerRow(String reader) {
-    if (run.texts != null) {
+    if (state.texts != null) {
       throw new IllegalArgumentException(
           reader
               + " reads a row as one text, but rows of this input hold several: do not pack them");
@@ -531,7 +555,7 @@ public final class Pass implements ForwardContext, AutoCloseable {
    * rows.
    */
   public @Nullable NDArray positions() {
-    return run.positions;
+    return state.positions;
   }
 
   @Override
@@ -546,7 +570,7 @@ public final class Pass implements ForwardContext, AutoCloseable {
    * @param window the layer's window, see {@link Masks#bias}
    */
   public @Nullable NDArray bias(NDArray x, int window) {
-    NDArray bias = run.bias != null ? run.bias : visibility().bias(x, window);
+    NDArray bias = state.bias != null ? state.bias : visibility().bias(x, window);
     return bias == null ? null : ofRows(bias);
   }
 
@@ -557,7 +581,7 @@ public final class Pass implements ForwardContext, AutoCloseable {
 
   /** Whether self-attention in a layer is causal and needs no bias. */
   public boolean isPlainlyCausal(int window) {
-    return run.bias == null && visibility().isPlainlyCausal(window);
+    return state.bias == null && visibility().isPlainlyCausal(window);
   }
 
   /** Whether the stack is causal. */
@@ -573,14 +597,14 @@ public final class Pass implements ForwardContext, AutoCloseable {
    * @param window see {@link #bias}
    */
   public AttentionSite.@Nullable Texts apart(NDArray x, int window) {
-    AttentionSite.Texts texts = run.bias == null ? visibility().texts(x, window) : null;
+    AttentionSite.Texts texts = state.bias == null ? visibility().texts(x, window) : null;
     Rows some = rows.origin();
     return texts == null || some == null ? texts : texts.select(some);
   }
 
   /** Whether each query of self-attention in a layer sees all keys, those of its own pass too. */
   public boolean seesAll(int window) {
-    return run.bias == null && visibility().seesAll(window);
+    return state.bias == null && visibility().seesAll(window);
   }
 
   /** How far back queries look in a layer with this window; null for no limit. */
@@ -589,7 +613,7 @@ public final class Pass implements ForwardContext, AutoCloseable {
   }
 
   private Visibility visibility() {
-    Visibility present = run.visibility;
+    Visibility present = state.visibility;
     if (present == null) {
       throw new IllegalStateException("there are no masks: no sequence has entered a stack");
     }
@@ -605,7 +629,7 @@ public final class Pass implements ForwardContext, AutoCloseable {
     Rotation rotation = rotationAt(embedding, first);
     hold(rotation.cosine());
     hold(rotation.sine());
-    run.rotations.put(embedding, rotation);
+    state.rotations.put(embedding, rotation);
   }
 
   private Rotation rotationAt(RotaryEmbedding embedding, NDArray first) {
@@ -620,7 +644,7 @@ public final class Pass implements ForwardContext, AutoCloseable {
 
   /** The rotation of this pass's positions by an embedding. */
   public Rotation rotation(RotaryEmbedding embedding) {
-    Rotation rotation = run.rotations.get(embedding);
+    Rotation rotation = state.rotations.get(embedding);
     if (rotation == null) {
       throw new IllegalStateException("the stack has not prepared this rotation");
     }
@@ -639,12 +663,12 @@ public final class Pass implements ForwardContext, AutoCloseable {
 
   /** Sets the relative positions of all layers of the stack. */
   public void relate(NDArray vectors, NDArray places) {
-    run.relative = new Relative(vectors, hold(places));
+    state.relative = new Relative(vectors, hold(places));
   }
 
   /** The relative positions of the tokens. */
   public Relative relative() {
-    Relative relative = run.relative;
+    Relative relative = state.relative;
     if (relative == null) {
       throw new IllegalStateException("the stack has not prepared relative positions");
     }
@@ -653,28 +677,28 @@ public final class Pass implements ForwardContext, AutoCloseable {
 
   /** Like {@link #bias}, but all zeros where no bias is needed. */
   public NDArray explicitBias(NDArray x, int window) {
-    return ofRows(run.bias != null ? run.bias : visibility().explicit(x, window));
+    return ofRows(state.bias != null ? state.bias : visibility().explicit(x, window));
   }
 
   /**
    * Sets the bias of all layers of the stack, which includes all masks: (B or 1, H or 1, T, P + S).
    */
   public void bias(NDArray bias) {
-    run.bias = bias;
+    state.bias = bias;
   }
 
   /** Sets the input of cross-attention: an encoder's output (B, S, D) and its mask (B, S). */
   public void remember(NDArray memory, @Nullable NDArray mask) {
-    run.memory = memory;
-    run.memoryBias =
+    state.memory = memory;
+    state.memoryBias =
         mask == null ? null : hold(Masks.bias(memory, mask, false, Integer.MAX_VALUE, false));
   }
 
   /** Whether a tensor that layers read in addition to their input needs a gradient. */
   public boolean trains() {
-    return (run.memory != null && run.memory.hasGradient())
-        || (run.bias != null && run.bias.hasGradient())
-        || (run.relative != null && run.relative.vectors().hasGradient());
+    return (state.memory != null && state.memory.hasGradient())
+        || (state.bias != null && state.bias.hasGradient())
+        || (state.relative != null && state.relative.vectors().hasGradient());
   }
 
   /**
@@ -682,11 +706,11 @@ public final class Pass implements ForwardContext, AutoCloseable {
    * for padding; null without padding.
    */
   public @Nullable NDArray wholeMask() {
-    return run.mask;
+    return state.mask;
   }
 
   public NDArray memory() {
-    NDArray memory = otherMemory == null ? run.memory : otherMemory;
+    NDArray memory = otherMemory == null ? state.memory : otherMemory;
     if (memory == null) {
       throw new IllegalStateException("cross-attention without an encoder's output");
     }
@@ -694,7 +718,7 @@ public final class Pass implements ForwardContext, AutoCloseable {
   }
 
   public @Nullable NDArray memoryBias() {
-    return run.memoryBias;
+    return state.memoryBias;
   }
 
   /** Holds an array until the pass is closed. */
@@ -707,7 +731,9 @@ public final class Pass implements ForwardContext, AutoCloseable {
   public void close() {
     run.held.forEach(NDArray::close);
     run.held.clear();
-    closeVisibility();
+    run.main.closeVisibility();
+    run.elsewhere.values().forEach(SharedState::closeVisibility);
+    run.elsewhere.clear();
     run.others.forEach(Pass::close);
     run.others.clear();
   }

@@ -55,6 +55,11 @@ final class Visibility implements AutoCloseable {
     this.texts = texts;
   }
 
+  /** The same for the mask and the texts on another device. */
+  Visibility of(@Nullable NDArray mask, @Nullable PackedTexts texts) {
+    return new Visibility(mask, causal, queries, past, leftPadded, texts);
+  }
+
   private boolean isWithin(int window) {
     return past + queries <= window;
   }

@@ -6,13 +6,17 @@ import ai.djl.ndarray.types.Shape;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.kernel.device.Home;
+import io.github.peft4j.kernel.device.Homes;
+import io.github.peft4j.tuner.SharedBuffer;
 import io.github.peft4j.tuner.site.ParameterSite;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
+import org.jspecify.annotations.Nullable;
 
 /**
- * Creates the initial tensors of adapters, on the model's device and in the precision of master
+ * Creates the initial tensors of adapters, on the device of the module and in the precision of master
  * copies.
  */
 public final class Initializer {
@@ -20,10 +24,12 @@ public final class Initializer {
   /** The largest length of a Java array. */
   private static final int MOST = Integer.MAX_VALUE - 8;
 
+  private final @Nullable Homes homes;
+  private final @Nullable Home home;
   private final NDManager manager;
   private final Precision precision;
   private final Random random;
-  private final List<NDArray> made = new ArrayList<>();
+  private final List<NDArray> made;
 
   /**
    * Creates a source of tensors.
@@ -32,9 +38,58 @@ public final class Initializer {
    * @param seed of random tensors
    */
   public Initializer(NDManager manager, Precision precision, long seed) {
+    this(null, null, manager, precision, new Random(seed), new ArrayList<>());
+  }
+
+  /**
+   * Creates a source of tensors for a model on several devices.
+   *
+   * @param precision FLOAT32, or FLOAT64 for gradient tests
+   * @param seed of random tensors
+   */
+  public Initializer(Homes homes, Precision precision, long seed) {
+    this(homes, homes.main(), precision, new Random(seed), new ArrayList<>());
+  }
+
+  private Initializer(
+      Homes homes, Home home, Precision precision, Random random, List<NDArray> made) {
+    this(homes, home, home.manager(), precision, random, made);
+  }
+
+  private Initializer(
+      @Nullable Homes homes,
+      @Nullable Home home,
+      NDManager manager,
+      Precision precision,
+      Random random,
+      List<NDArray> made) {
+    this.homes = homes;
+    this.home = home;
     this.manager = manager;
     this.precision = precision;
-    this.random = new Random(seed);
+    this.random = random;
+    this.made = made;
+  }
+
+  /** The same source, of tensors on the device of a module. Without it they are on the main one. */
+  public Initializer at(String module) {
+    return homes == null
+        ? this
+        : new Initializer(homes, homes.of(module), precision, random, made);
+  }
+
+  /** The same source, of tensors on the main device. */
+  public Initializer main() {
+    return at("");
+  }
+
+  /**
+   * A frozen tensor of the main device, for layers of all devices.
+   *
+   * @param tensor made by this source; it and its copies are closed together
+   */
+  public SharedBuffer shared(NDArray tensor) {
+    return new SharedBuffer(tensor, homes);
   }
 
   /** All zeros. */
@@ -114,17 +169,20 @@ public final class Initializer {
     return uniform(1 / Math.sqrt((double) in), out, in);
   }
 
-  /** A copy of a tensor of the model. */
+  /** A copy of a tensor of the model, which may be on another device. */
   public NDArray copy(NDArray tensor) {
     try (NDArray cast = Tensors.cast(tensor, precision)) {
-      return track(cast.duplicate());
+      return track(home == null ? cast.duplicate() : home.bring(cast));
     }
   }
 
-  /** A copy of a parameter's frozen value. A matrix in fewer bits leaves no dense numbers. */
+  /**
+   * A copy of a parameter's frozen value on the parameter's device. A matrix in fewer bits leaves no
+   * dense numbers.
+   */
   public NDArray copy(ParameterSite site) {
     try (Scope scope = new Scope()) {
-      return scope.keep(copy(site.frozen()));
+      return scope.keep(at(site.name()).copy(site.frozen()));
     }
   }
 

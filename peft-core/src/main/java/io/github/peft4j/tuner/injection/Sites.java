@@ -114,9 +114,14 @@ public final class Sites {
     return words;
   }
 
-  /** Creates the adapter's tensors. */
+  /** Creates the adapter's tensors, on the main device of the model. */
   public Initializer initial() {
     return initial;
+  }
+
+  /** Creates the tensors of a layer at a site, on the site's device. */
+  public Initializer initial(Site<?, ?> site) {
+    return initial.at(site.name());
   }
 
   /**

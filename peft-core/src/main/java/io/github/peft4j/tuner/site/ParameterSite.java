@@ -11,6 +11,9 @@ import io.github.peft4j.tuner.ForwardContext;
 import io.github.peft4j.tuner.Joining;
 import io.github.peft4j.tuner.Rows;
 import io.github.peft4j.tuner.Splitting;
+import io.github.peft4j.tuner.site.FrozenContent.Plain;
+import io.github.peft4j.tuner.site.FrozenContent.Quantized;
+import io.github.peft4j.tuner.site.FrozenContent.Waiting;
 import java.util.List;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -22,7 +25,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class ParameterSite extends Site<NDArray, NDArray> implements AutoCloseable {
 
-  private volatile Content content;
+  private volatile FrozenContent content;
   private volatile boolean changed;
   private final boolean buffer;
   private final List<Part> parts;
@@ -47,62 +50,6 @@ public final class ParameterSite extends Site<NDArray, NDArray> implements AutoC
     this(name, new Plain(Scope.release(frozen)), false, List.of());
   }
 
-  /** The frozen tensor: as it is, or a matrix in fewer bits. */
-  private interface Content extends AutoCloseable {
-    NDArray array();
-
-    Shape shape();
-
-    @Override
-    void close();
-  }
-
-  private record Plain(NDArray array) implements Content {
-    @Override
-    public Shape shape() {
-      return array.getShape();
-    }
-
-    @Override
-    public void close() {
-      array.close();
-    }
-  }
-
-  private record Quantized(FrozenMatrix matrix) implements Content {
-    @Override
-    public NDArray array() {
-      return matrix.dense();
-    }
-
-    @Override
-    public Shape shape() {
-      return matrix.shape();
-    }
-
-    @Override
-    public void close() {
-      matrix.close();
-    }
-  }
-
-  private record Offloaded(OffloadedTensor tensor) implements Content {
-    @Override
-    public NDArray array() {
-      return tensor.array();
-    }
-
-    @Override
-    public Shape shape() {
-      return tensor.array().getShape();
-    }
-
-    @Override
-    public void close() {
-      tensor.close();
-    }
-  }
-
   /**
    * Creates a site for a matrix in fewer bits.
    *
@@ -112,7 +59,7 @@ public final class ParameterSite extends Site<NDArray, NDArray> implements AutoC
     this(name, new Quantized(matrix), false, List.of());
   }
 
-  private ParameterSite(String name, Content content, boolean buffer, List<Part> parts) {
+  private ParameterSite(String name, FrozenContent content, boolean buffer, List<Part> parts) {
     super(name, (value, context) -> value);
     this.content = content;
     this.buffer = buffer;
@@ -158,29 +105,31 @@ public final class ParameterSite extends Site<NDArray, NDArray> implements AutoC
    * null.
    */
   public @Nullable FrozenMatrix matrix(ForwardContext context) {
-    if (!(content instanceof Quantized quantized)) {
+    FrozenMatrix matrix = content.present();
+    if (matrix == null) {
       return null;
     }
-    NDArray numbers = quantized.matrix.numbers();
+    NDArray numbers = matrix.numbers();
     boolean frozen =
         context.adapters().weight(this, numbers) == numbers
             && context.adapters().computation(this, base()) == base();
-    return frozen ? quantized.matrix : null;
+    return frozen ? matrix : null;
   }
 
   /** How the frozen value is kept in fewer bits; null if it is plain numbers. */
   public @Nullable Quantization quantization() {
-    return content instanceof Quantized quantized ? quantized.matrix.quantization() : null;
+    FrozenMatrix matrix = content.matrix();
+    return matrix == null ? null : matrix.quantization();
   }
 
   /** The frozen matrix in fewer bits, which stays the site's, or null if there is none. */
   public @Nullable FrozenMatrix frozenMatrix() {
-    return content instanceof Quantized quantized ? quantized.matrix : null;
+    return content.matrix();
   }
 
   /** Whether the frozen value is a matrix in fewer bits. */
   public boolean isQuantized() {
-    return content instanceof Quantized;
+    return content.matrix() != null;
   }
 
   /**
@@ -190,10 +139,7 @@ public final class ParameterSite extends Site<NDArray, NDArray> implements AutoC
    * @param changed see {@link #hasChanged}
    */
   public void replace(FrozenMatrix matrix, boolean changed) {
-    Content before = content;
-    content = new Quantized(matrix);
-    this.changed = changed;
-    before.close();
+    replace(new Quantized(matrix), changed);
   }
 
   /**
@@ -201,11 +147,18 @@ public final class ParameterSite extends Site<NDArray, NDArray> implements AutoC
    * frozen value is dense until it is replaced.
    */
   public @Nullable FrozenMatrix takeMatrix() {
-    if (!(content instanceof Quantized quantized)) {
+    FrozenMatrix matrix = content.matrix();
+    if (matrix == null) {
       return null;
     }
-    content = new Plain(Scope.release(quantized.array()));
-    return quantized.matrix;
+    FrozenContent dense = new Plain(Scope.release(content.array()));
+    if (content instanceof Waiting waiting) {
+      waiting.here(null);
+      content = waiting.with(dense);
+    } else {
+      content = dense;
+    }
+    return matrix;
   }
 
   @Override
@@ -214,8 +167,8 @@ public final class ParameterSite extends Site<NDArray, NDArray> implements AutoC
   }
 
   /**
-   * The frozen value, without any adapter. Of a matrix in fewer bits it is a new array for each
-   * call, which the innermost {@link Scope} frees.
+   * The frozen value, without any adapter. Of a matrix in fewer bits, and of a tensor on the host, it
+   * is a new array for each call, which the innermost {@link Scope} frees.
    */
   public NDArray frozen() {
     return content.array();
@@ -233,10 +186,35 @@ public final class ParameterSite extends Site<NDArray, NDArray> implements AutoC
    * @param changed see {@link #hasChanged}
    */
   public void replace(NDArray value, boolean changed) {
-    Content before = content;
-    content = new Plain(Scope.release(value));
+    replace(new Plain(Scope.release(value)), changed);
+  }
+
+  private void replace(FrozenContent value, boolean changed) {
+    FrozenContent before = content;
+    content = before instanceof Waiting waiting ? waiting.with(value) : value;
     this.changed = changed;
     before.close();
+  }
+
+  /** Moves the frozen tensor to the host. No pass may run meanwhile. */
+  public void waitOnHost(HostCopies copies) {
+    content = new Waiting(content, copies);
+  }
+
+  /** What waits on the host; nothing if the frozen tensor is on the device. */
+  public List<NDArray> waiting() {
+    return content instanceof Waiting waiting ? waiting.arrays() : List.of();
+  }
+
+  /**
+   * Computes with copies of {@link #waiting()} from now on.
+   *
+   * @param copies on the device, which the site owns from now on; null to give them back
+   */
+  public void here(@Nullable List<NDArray> copies) {
+    if (content instanceof Waiting waiting) {
+      waiting.here(copies);
+    }
   }
 
   /**
@@ -247,12 +225,12 @@ public final class ParameterSite extends Site<NDArray, NDArray> implements AutoC
    */
   public boolean offload() {
     OffloadedTensor tensor =
-        content instanceof Plain plain ? OffloadedTensor.of(plain.array) : null;
+        content instanceof Plain plain ? OffloadedTensor.of(plain.array()) : null;
     if (tensor == null) {
       return false;
     }
-    Content before = content;
-    content = new Offloaded(tensor);
+    FrozenContent before = content;
+    content = new FrozenContent.Offloaded(tensor);
     before.close();
     return true;
   }

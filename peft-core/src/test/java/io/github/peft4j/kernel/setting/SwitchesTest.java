@@ -23,6 +23,7 @@ class SwitchesTest {
     refuses("peft4j.cudaText", "FALSE", "true, false");
     refuses("peft4j.sideStream", "0", "true, false");
     refuses("peft4j.expandableSegments", "no", "true, false");
+    refuses("peft4j.devices", "true", "checked");
   }
 
   private static void refuses(String name, String value, String expected) {

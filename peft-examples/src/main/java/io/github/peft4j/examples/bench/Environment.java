@@ -7,6 +7,7 @@ import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Stream;
@@ -53,6 +54,10 @@ public final class Environment {
     Map<String, Object> memory = new LinkedHashMap<>();
     if (gpu) {
       NvidiaSmi.memoryInUse().ifPresent(used -> memory.put("device_memory_mib", used));
+      List<Long> all = NvidiaSmi.memoriesInUse();
+      if (all.size() > 1) {
+        memory.put("device_memories_mib", all);
+      }
     }
     field(Path.of("/proc/self/status"), "VmHWM")
         .map(peak -> Long.parseLong(peak.replaceAll("\\D", "")) / 1024)

@@ -7,6 +7,7 @@ import io.github.peft4j.config.PeftConfig;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.quantization.named.Quantizations;
 import io.github.peft4j.train.step.Activations;
+import io.github.peft4j.transformer.DeviceMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -28,6 +29,7 @@ import org.jspecify.annotations.Nullable;
  * @param steps measured steps
  * @param devices that train together, each on as many rows; 0 for a training that knows of no
  *     others
+ * @param deviceMap where the layers are; null for all on one device
  * @param revision of the code, for the result; may be empty
  */
 public record Measurement(
@@ -43,6 +45,7 @@ public record Measurement(
     int warmUp,
     int steps,
     int devices,
+    @Nullable DeviceMap deviceMap,
     String revision) {
 
   /** The names of the cases. */
@@ -54,6 +57,9 @@ public record Measurement(
     Peft.Loader loader = shape.loader();
     if (precision != null) {
       loader.precision(precision);
+    }
+    if (deviceMap != null) {
+      loader.deviceMap(deviceMap);
     }
     if (offloads) {
       loader.offloadEmbeddings();
@@ -116,6 +122,9 @@ public record Measurement(
     settings.put("precision", numbers(model));
     if (devices > 0) {
       settings.put("devices", devices);
+    }
+    if (deviceMap != null) {
+      settings.put("device_map", deviceMap.toString());
     }
     settings.put("batch", batch);
     settings.put("length", length);

@@ -2,6 +2,7 @@ package io.github.peft4j.examples.bench;
 
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
 
@@ -18,20 +19,33 @@ public final class NvidiaSmi {
         .findFirst();
   }
 
+  /** The same of all cards. */
+  static List<Long> memoriesInUse() {
+    return lines("memory.used").stream()
+        .filter(value -> value.matches("\\d+"))
+        .map(Long::valueOf)
+        .toList();
+  }
+
   /** A field of {@code nvidia-smi --query-gpu}; empty without {@code nvidia-smi}. */
   public static Optional<String> query(String field) {
+    return lines(field).stream().findFirst();
+  }
+
+  /** The same of all cards. */
+  private static List<String> lines(String field) {
     try {
       Process process =
           new ProcessBuilder("nvidia-smi", "--query-gpu=" + field, "--format=csv,noheader,nounits")
               .redirectErrorStream(true)
               .start();
       String out = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-      return process.waitFor() == 0 ? out.lines().map(String::strip).findFirst() : Optional.empty();
+      return process.waitFor() == 0 ? out.lines().map(String::strip).toList() : List.of();
     } catch (IOException e) {
-      return Optional.empty();
+      return List.of();
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
-      return Optional.empty();
+      return List.of();
     }
   }
 }

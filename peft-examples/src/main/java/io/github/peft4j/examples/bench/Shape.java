@@ -66,6 +66,11 @@ public record Shape(String name, JsonObject config) {
     return (long) number * (size("vocab_size") / TOKENS);
   }
 
+  /** The number of layers. */
+  public int layers() {
+    return size("num_hidden_layers");
+  }
+
   /** The text of a token. */
   static String word(long id) {
     return "t" + id;

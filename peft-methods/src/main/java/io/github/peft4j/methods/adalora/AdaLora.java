@@ -24,7 +24,7 @@ public final class AdaLora extends TargetedMethod<AdaLoraConfig> {
     double penalty = config.orthRegWeight() / (2 * targets.size());
     List<AdaLoraLinear> layers = new ArrayList<>();
     for (LinearSite site : targets) {
-      AdaLoraLinear layer = layer(site, config, penalty, sites.initial());
+      AdaLoraLinear layer = layer(site, config, penalty, sites.initial(site));
       sites.rewrite(site, layer);
       layers.add(layer);
     }

@@ -33,7 +33,7 @@ final class RankAllocator implements StepListener {
   private static final Kernel TRACK =
       Kernel.of(
           """
-          def track(p: List[Tensor], g: List[Tensor], mean: List[Tensor], spread: List[Tensor]) -> Tensor:
+          def track(p: List[Tensor], g: List[Tensor], mean: List[Tensor], spread: List[Tensor]) -> Tensor:  # of any device
               now = torch._foreach_mul(p, g)
               torch._foreach_abs_(now)
               torch._foreach_mul_(mean, {beta1})
@@ -47,7 +47,7 @@ final class RankAllocator implements StepListener {
   private static final Kernel MASK =
       Kernel.of(
           """
-          def mask(e: List[Tensor], kept: List[Tensor]) -> Tensor:
+          def mask(e: List[Tensor], kept: List[Tensor]) -> Tensor:  # of any device
               torch._foreach_mul_(e, kept)
               return e[0]
           """);

@@ -36,6 +36,11 @@ record ExpertMaps(Experts experts, Initializer initial) implements Affine.Source
   }
 
   @Override
+  public Affine.Source at(String site) {
+    return new ExpertMaps(experts, initial.at(site));
+  }
+
+  @Override
   public Affine map(
       String module,
       Affine.Position position,

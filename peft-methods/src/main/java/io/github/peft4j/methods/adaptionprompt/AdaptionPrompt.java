@@ -56,9 +56,9 @@ public final class AdaptionPrompt extends BaseMethod<AdaptionPromptConfig> {
       if (isFused(site, sites)) {
         sites.rewrite(
             sublayer(site, sites),
-            new GatedPromptBehind(site, config.adapterLen(), dimension, sites.initial()));
+            new GatedPromptBehind(site, config.adapterLen(), dimension, sites.initial(site)));
       } else {
-        sites.rewrite(site, new GatedPrompt(site, config.adapterLen(), dimension, sites.initial()));
+        sites.rewrite(site, new GatedPrompt(site, config.adapterLen(), dimension, sites.initial(site)));
       }
     }
   }

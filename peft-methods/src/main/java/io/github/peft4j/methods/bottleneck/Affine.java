@@ -41,8 +41,10 @@ public interface Affine {
   }
 
   /** Creates the maps of an adapter. */
-  @FunctionalInterface
   interface Source {
+
+    /** The same for maps on the device of a module. */
+    Source at(String site);
 
     /**
      * Creates a map of a layer.
@@ -81,8 +83,23 @@ public interface Affine {
 
     /** Creates the maps of an adapter as dense ones. */
     public static Source source(Initializer initial) {
-      return (module, position, out, in, start, layer) ->
-          of(module, start.apply(out, in), initial, layer);
+      return new Source() {
+        @Override
+        public Source at(String site) {
+          return source(initial.at(site));
+        }
+
+        @Override
+        public Affine map(
+            String module,
+            Position position,
+            long out,
+            long in,
+            BiFunction<Long, Long, NDArray> start,
+            Declarations layer) {
+          return of(module, start.apply(out, in), initial, layer);
+        }
+      };
     }
 
     @Override

@@ -98,13 +98,23 @@ final class PhmLinears implements Affine.Source {
   private final Phm config;
   private final Initializer initial;
   private final long p;
-  private final Map<String, SharedTensor> shared = new HashMap<>();
+  private final Map<String, SharedTensor> shared;
 
   /** The maps of one adapter, in all layers. */
   PhmLinears(Phm config, Initializer initial) {
+    this(config, initial, new HashMap<>());
+  }
+
+  private PhmLinears(Phm config, Initializer initial, Map<String, SharedTensor> shared) {
     this.config = config;
     this.initial = initial;
     this.p = config.phmDim();
+    this.shared = shared;
+  }
+
+  @Override
+  public Affine.Source at(String site) {
+    return new PhmLinears(config, initial.at(site), shared);
   }
 
   @Override
@@ -163,9 +173,10 @@ final class PhmLinears implements Affine.Source {
 
   private NDArray rule(long... shape) {
     boolean common = config.sharedPhmRule();
+    Initializer here = common ? initial.main() : initial;
     return switch (config.phmCInit()) {
-      case NORMAL -> initial.normal(common ? config.phmInitRange() : 0.01, shape);
-      case UNIFORM -> initial.uniform(common ? 1 : 0.01, shape);
+      case NORMAL -> here.normal(common ? config.phmInitRange() : 0.01, shape);
+      case UNIFORM -> here.uniform(common ? 1 : 0.01, shape);
     };
   }
 

@@ -36,7 +36,7 @@ public final class ChildTuning extends BaseMethod<ChildTuningConfig> {
     }
     List<Trainable> masked = new ArrayList<>();
     for (ParameterSite site : SparseSites.targets(config, sites)) {
-      TrainableCopy copy = new TrainableCopy("", sites.initial().copy(site));
+      TrainableCopy copy = new TrainableCopy("", sites.initial(site).copy(site));
       sites.rewrite(site, copy);
       masked.add(copy.value());
     }

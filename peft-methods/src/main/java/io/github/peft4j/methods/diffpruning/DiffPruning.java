@@ -28,7 +28,7 @@ public final class DiffPruning extends BaseMethod<DiffPruningConfig> {
     }
     Map<ParameterSite, GatedDelta> deltas = new LinkedHashMap<>();
     for (ParameterSite site : SparseSites.targets(config, sites)) {
-      GatedDelta delta = new GatedDelta(site, config, sites.initial());
+      GatedDelta delta = new GatedDelta(site, config, sites.initial(site));
       sites.rewrite(site, delta);
       deltas.put(site, delta);
     }

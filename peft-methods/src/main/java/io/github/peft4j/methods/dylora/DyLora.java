@@ -25,7 +25,7 @@ public final class DyLora extends TargetedMethod<DyLoraConfig> {
     List<LinearSite> targets = config.targets().linear(sites).required();
     DrawnRank rank = new DrawnRank(config);
     for (LinearSite site : targets) {
-      sites.rewrite(site, layer(site, config, rank, sites.initial()));
+      sites.rewrite(site, layer(site, config, rank, sites.initial(site)));
     }
     config.bias().train(targets, sites);
     sites.atSteps(rank);

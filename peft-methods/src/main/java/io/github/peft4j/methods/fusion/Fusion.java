@@ -45,7 +45,7 @@ public final class Fusion extends BaseMethod<FusionConfig> {
               config.queryBeforeLn(),
               config.regularization(),
               config.dropoutProb(),
-              sites.initial()));
+              sites.initial(site)));
     }
   }
 

@@ -25,14 +25,13 @@ public final class Ia3 extends TargetedMethod<Ia3Config> {
         named(config, sites).excluding(config.excludeModules()).required(),
         site ->
             config.scalesInput(site)
-                ? new ScaledInput(start(config, sites, 1, site.inFeatures()), site.isTransposed())
+                ? new ScaledInput(start(config, sites.initial(site), 1, site.inFeatures()), site.isTransposed())
                 : new ScaledOutput(
-                    start(config, sites, site.outFeatures(), 1), site.isTransposed()));
+                    start(config, sites.initial(site), site.outFeatures(), 1), site.isTransposed()));
   }
 
   /** Ones, which have no effect, or normally distributed values. */
-  private static NDArray start(Ia3Config config, Sites sites, long... shape) {
-    Initializer initial = sites.initial();
+  private static NDArray start(Ia3Config config, Initializer initial, long... shape) {
     return config.initIa3Weights() ? initial.filled(1, shape) : initial.normal(1, shape);
   }
 

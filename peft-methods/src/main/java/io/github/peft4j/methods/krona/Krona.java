@@ -35,13 +35,13 @@ public final class Krona extends LinearMethod<KronaConfig> {
       if (site.kind() == SublayerSite.Kind.FEED_FORWARD
           && (layers == null || layers.contains(site.layer()))) {
         long d = site.dimension();
-        Kronecker factors = Kronecker.of(config, d, d, site.name(), sites.initial());
+        Kronecker factors = Kronecker.of(config, d, d, site.name(), sites.initial(site));
         sites.rewrite(
             site,
             new KronaFeedForward(
                 factors,
                 config.scaling(),
-                residual ? sites.initial().filled(config.residualScale(), 1) : null));
+                residual ? sites.initial(site).filled(config.residualScale(), 1) : null));
       }
     }
   }

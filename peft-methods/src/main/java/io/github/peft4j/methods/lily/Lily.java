@@ -39,7 +39,7 @@ public final class Lily extends TargetedMethod<LilyConfig> {
       refuseHead(site, config);
       Kind kind = new Kind(target(site.name(), named), site.weight().shape());
       List<LilyLinear> before = kinds.computeIfAbsent(kind, k -> new ArrayList<>());
-      LilyLinear layer = layer(site, config, before, sites.initial());
+      LilyLinear layer = layer(site, config, before, sites.initial(site));
       before.add(layer);
       sites.rewrite(site, layer);
     }
@@ -92,11 +92,11 @@ public final class Lily extends TargetedMethod<LilyConfig> {
         place == 0 ? null : before.get(before.size() - place),
         before.isEmpty() ? null : before.get(0),
         new LilyLinear.Start(
-            () -> initial.kaimingUniform(r, site.inFeatures()),
+            () -> initial.main().kaimingUniform(r, site.inFeatures()),
             () ->
                 config.initWeights()
-                    ? initial.zeros((long) n * r, out)
-                    : initial.kaimingUniform((long) n * r, out),
+                    ? initial.main().zeros((long) n * r, out)
+                    : initial.main().kaimingUniform((long) n * r, out),
             initial.kaimingUniform(n, r)),
         config);
   }

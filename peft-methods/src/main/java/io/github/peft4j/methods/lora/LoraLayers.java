@@ -36,7 +36,6 @@ final class LoraLayers {
   private final Ranks ranks;
   private final LoraInitialization how;
   private final Sites sites;
-  private final Initializer initial;
   private final @Nullable WeightNorms norms;
 
   LoraLayers(LoraConfig config, Sites sites) {
@@ -44,8 +43,7 @@ final class LoraLayers {
     this.ranks = config.ranks();
     this.how = config.initLoraWeights();
     this.sites = sites;
-    this.initial = sites.initial();
-    this.norms = config.useDora() ? new WeightNorms(initial) : null;
+    this.norms = config.useDora() ? new WeightNorms(sites.initial()) : null;
   }
 
   /** The layer of a linear site. */
@@ -78,7 +76,7 @@ final class LoraLayers {
       return norms != null
           ? new DoraLinear(site, factors, norms, dropout)
           : new LoraLinear(
-              site, factors, dropout, config.loraBias() ? initial.zeros(site.outFeatures()) : null);
+              site, factors, dropout, config.loraBias() ? sites.initial(site).zeros(site.outFeatures()) : null);
     }
   }
 
@@ -92,7 +90,7 @@ final class LoraLayers {
     LoftqConfig settings = config.loftqConfig();
     Quantization kept = site.weight().quantization();
     if (kept == null) {
-      LoftqStart start = LoftqStart.of(site, r, scale, settings, initial);
+      LoftqStart start = LoftqStart.of(site, r, scale, settings, sites.initial(site));
       sites.rewrite(site.weight(), new LoftqWeight(site, start.matrix()));
       return PlainFactors.of(start.factors(), scale);
     }
@@ -108,12 +106,13 @@ final class LoraLayers {
             + kept.named()
             + "): Loftq.of(config).adapt(model, plain) takes A and B out of what that has lost, and a"
             + " model that is loaded without quantize(…) is quantised by \"loftq\" itself");
-    return PlainFactors.of(LoraInitialization.zeros(site, r, initial), scale);
+    return PlainFactors.of(LoraInitialization.zeros(site, r, sites.initial(site)), scale);
   }
 
   private Factors.Source factors(LinearSite site, @Nullable TableFactors table) {
     int r = ranks.of(site.name());
     double scale = ranks.scaleOf(site.name());
+    Initializer initial = sites.initial(site);
     Supplier<InitialFactors> again = () -> how.start(site, r, scale, initial);
     InitialFactors start =
         sites.isFresh() ? again.get() : LoraInitialization.zeros(site, r, initial);
@@ -131,6 +130,7 @@ final class LoraLayers {
   TunerLayer<NDArray, NDArray> embedding(EmbeddingSite site) {
     int r = ranks.of(site.name());
     double scale = ranks.scaleOf(site.name());
+    Initializer initial = sites.initial(site);
     NDArray a =
         isRandom() ? initial.normal(1, r, site.entries()) : initial.zeros(r, site.entries());
     NDArray b = initial.normal(1, site.dimension(), r);
@@ -149,8 +149,9 @@ final class LoraLayers {
         config.targetParameters(),
         "tensors of two dimensions: " + site.name() + " is " + shape);
     int r = ranks.of(site.name());
-    NDArray a = startA(r, r, shape.get(1));
-    NDArray b = startB(shape.get(0), r);
+    Initializer initial = sites.initial(site);
+    NDArray a = startA(initial, r, r, shape.get(1));
+    NDArray b = startB(initial, shape.get(0), r);
     return new LoraParameter(a, b, ranks.scaleOf(site.name()));
   }
 
@@ -167,23 +168,24 @@ final class LoraLayers {
     int wrappers = wrapped.size() - 1 - wrapped.indexOf(site);
     int r = ranks.of(site.name());
     long experts = site.experts();
+    Initializer initial = sites.initial(site);
     return new LoraExperts(
         "base_layer.".repeat(wrappers),
-        startA(r, r * experts, site.inFeatures()),
-        startB(site.outFeatures(), r * experts),
+        startA(initial, r, r * experts, site.inFeatures()),
+        startB(initial, site.outFeatures(), r * experts),
         experts,
         ranks.scaleOf(site.name()));
   }
 
   /** The initial A of a tensor. */
-  private NDArray startA(int r, long rows, long columns) {
+  private NDArray startA(Initializer initial, int r, long rows, long columns) {
     return how.equals(LoraInitialization.GAUSSIAN)
         ? initial.normal(1.0 / r, rows, columns)
         : initial.kaimingUniform(rows, columns);
   }
 
   /** The initial B of a tensor. */
-  private NDArray startB(long rows, long columns) {
+  private NDArray startB(Initializer initial, long rows, long columns) {
     return isRandom() ? initial.kaimingUniform(rows, columns) : initial.zeros(rows, columns);
   }
 

@@ -32,7 +32,7 @@ public final class LtSft extends BaseMethod<LtSftConfig> {
     }
     Map<ParameterSite, DenseDelta> deltas = new LinkedHashMap<>();
     for (ParameterSite site : SparseSites.targets(config, sites)) {
-      DenseDelta delta = new DenseDelta(site, sites.initial(), LEAST);
+      DenseDelta delta = new DenseDelta(site, sites.initial(site), LEAST);
       sites.rewrite(site, delta);
       deltas.put(site, delta);
     }

@@ -60,7 +60,7 @@ public final class Pasta extends BaseMethod<PastaConfig> {
                     site,
                     new SpecialTokens(
                         sites
-                            .initial()
+                            .initial(site)
                             .normal(
                                 config.initializerRange(),
                                 config.numSpecialTokens(),

@@ -24,7 +24,7 @@ public final class Poly extends TargetedMethod<PolyConfig> {
     ModuleTargets targets =
         new ModuleTargets(config.targetModules(), config.excludeModules(), null, null, null);
     for (LinearSite site : targets.linear(sites).required()) {
-      sites.rewrite(site, layer(site, config, sites.initial()));
+      sites.rewrite(site, layer(site, config, sites.initial(site)));
     }
   }
 

@@ -32,7 +32,7 @@ public final class PreLayer extends BaseMethod<PreLayerConfig> {
     for (LayerSite layer : layers.subList(1, layers.size())) {
       sites.rewrite(
           layer,
-          new States(first, sites.initial().normal(deviation, n, layer.place().dimension())));
+          new States(first, sites.initial(layer).normal(deviation, n, layer.place().dimension())));
     }
   }
 }

@@ -3,6 +3,7 @@ package io.github.peft4j.methods.pruning;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import io.github.peft4j.kernel.Kernel;
+import io.github.peft4j.kernel.Ops;
 import io.github.peft4j.kernel.Scope;
 import java.util.List;
 
@@ -75,14 +76,15 @@ final class Binarizer {
    * @param threshold as {@link #common} computes it
    */
   static NDArray above(NDArray scores, NDArray threshold) {
-    return PLAIN.call(scores, threshold);
+    return PLAIN.call(scores, Ops.beside(scores, threshold));
   }
 
   /** The threshold of several tensors of which a part is kept. */
   static NDArray common(List<NDArray> scores, double part) {
     try (Scope scope = new Scope();
         NDArray kept = scores.get(0).getManager().create(part)) {
-      NDList all = new NDList(scores);
+      NDList all = new NDList();
+      scores.forEach(some -> all.add(Ops.beside(scores.get(0), some)));
       return scope.keep(COMMON.callWithLists(all, new NDList(kept)).singletonOrThrow());
     }
   }

@@ -59,7 +59,7 @@ public final class Pruning extends BaseMethod<PruningConfig> {
     for (ParameterSite site : sites.all(ParameterSite.class)) {
       Integer count = config.entries().get(site.name());
       if (count != null) {
-        sites.rewrite(site, new KeptWeight(site, count, sites.initial()));
+        sites.rewrite(site, new KeptWeight(site, count, sites.initial(site)));
       }
     }
   }
@@ -69,7 +69,7 @@ public final class Pruning extends BaseMethod<PruningConfig> {
     for (LinearSite target : targets(config, sites)) {
       ParameterSite site = target.weight();
       PrunedWeight layer =
-          new PrunedWeight(site, config, sites.initial(), scores(site, config, sites.initial()));
+          new PrunedWeight(site, config, sites.initial(site), scores(site, config, sites.initial(site)));
       sites.rewrite(site, layer);
       layers.add(layer);
     }

@@ -32,9 +32,11 @@ public final class RandLora extends TargetedMethod<RandLoraConfig> {
             .required();
     long in = targets.stream().mapToLong(LinearSite::inFeatures).max().orElseThrow();
     long out = targets.stream().mapToLong(LinearSite::outFeatures).max().orElseThrow();
-    RandomBases bases = bases(config, Math.max(in, out), Math.min(in, out), sites);
+    RandomBases drawn = bases(config, Math.max(in, out), Math.min(in, out), sites);
+    SharedBases bases =
+        new SharedBases(sites.initial().shared(drawn.a()), sites.initial().shared(drawn.b()));
     for (LinearSite site : targets) {
-      sites.rewrite(site, layer(site, config, bases, sites.initial()));
+      sites.rewrite(site, layer(site, config, bases, sites.initial(site)));
     }
     config.bias().train(targets, sites);
   }
@@ -53,7 +55,7 @@ public final class RandLora extends TargetedMethod<RandLoraConfig> {
   }
 
   private static RandLoraLinear layer(
-      LinearSite site, RandLoraConfig config, RandomBases bases, Initializer initial) {
+      LinearSite site, RandLoraConfig config, SharedBases bases, Initializer initial) {
     long shorter = Math.min(site.inFeatures(), site.outFeatures());
     long longer = Math.max(site.inFeatures(), site.outFeatures());
     long n = config.bases(shorter);

@@ -3,7 +3,6 @@ package io.github.peft4j.methods.randlora;
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Dropout;
 import io.github.peft4j.kernel.Kernel;
-import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.methods.common.linear.WeightDelta;
 import io.github.peft4j.tuner.Forward;
 import io.github.peft4j.tuner.Mergeable;
@@ -55,7 +54,8 @@ final class RandLoraLinear extends TunerLayer<NDArray, NDArray> implements Merge
               return {turned}
           """;
 
-  private final RandomBases bases;
+  private final String module;
+  private final SharedBases shared;
   private final Trainable lambda;
   private final Trainable gamma;
   private final double dropout;
@@ -71,8 +71,9 @@ final class RandLoraLinear extends TunerLayer<NDArray, NDArray> implements Merge
    * @param gamma initial value of γ [N, shorter]
    */
   RandLoraLinear(
-      LinearSite site, RandomBases bases, NDArray lambda, NDArray gamma, RandLoraConfig config) {
-    this.bases = new RandomBases(Scope.release(bases.a()), Scope.release(bases.b()));
+      LinearSite site, SharedBases bases, NDArray lambda, NDArray gamma, RandLoraConfig config) {
+    this.module = site.name();
+    this.shared = bases;
     this.lambda = trainable("randlora_lambda", lambda);
     this.gamma = trainable("randlora_gamma", gamma);
     this.dropout = config.randloraDropout();
@@ -102,19 +103,20 @@ final class RandLoraLinear extends TunerLayer<NDArray, NDArray> implements Merge
   @Override
   public NDArray forward(NDArray x, Forward<NDArray, NDArray> base) { // x (…, in)
     NDArray dropped = isTraining(base.context()) && dropout > 0 ? Dropout.of(dropout).call(x) : x;
+    RandomBases bases = shared.at(module);
     return randlora.call(
         dropped, base.forward(x), bases.a(), bases.b(), lambda.value(), gamma.value()); // (…, out)
   }
 
   @Override
   public NDArray merge(NDArray weight) {
+    RandomBases bases = shared.at(module);
     return merge.into(weight, bases.a(), bases.b(), lambda.value(), gamma.value());
   }
 
   @Override
   public void close() {
     super.close();
-    bases.a().close();
-    bases.b().close();
+    shared.close();
   }
 }

@@ -42,7 +42,7 @@ public final class Reft extends BaseMethod<ReftConfig> {
             "r",
             config.r(),
             "at most " + site.place().dimension() + ", the width of " + site.name());
-        sites.rewrite(site, new ReftIntervention(config, site.place().dimension(), sites));
+        sites.rewrite(site, new ReftIntervention(config, site, sites));
       }
     }
     Configs.require(

@@ -10,6 +10,7 @@ import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.TunerLayer;
 import io.github.peft4j.tuner.injection.Initializer;
 import io.github.peft4j.tuner.injection.Sites;
+import io.github.peft4j.tuner.site.LayerSite;
 import java.util.List;
 
 /**
@@ -54,18 +55,19 @@ final class ReftIntervention extends TunerLayer<NDArray, NDArray> {
   /**
    * Creates the intervention after one layer.
    *
-   * @param d D
+   * @param site the layer
    */
-  ReftIntervention(ReftConfig config, long d, Sites sites) {
+  ReftIntervention(ReftConfig config, LayerSite site, Sites sites) {
+    long d = site.place().dimension();
     int first = config.prefixPositions();
     int last = config.suffixPositions();
     this.positions = new Positions(first, last);
     this.units =
         config.tiedWeights()
-            ? List.of(unit("units.0", true, config, d, sites))
+            ? List.of(unit("units.0", true, config, site, sites))
             : List.of(
-                unit("units.0", first > 0, config, d, sites),
-                unit("units.1", last > 0, config, d, sites));
+                unit("units.0", first > 0, config, site, sites),
+                unit("units.1", last > 0, config, site, sites));
     NonLinearity f = config.nonLinearity();
     this.intervene =
         (config.subtractProjection() ? SUBTRACTING : ADDING)
@@ -73,9 +75,11 @@ final class ReftIntervention extends TunerLayer<NDArray, NDArray> {
     this.dropout = config.dropout();
   }
 
-  private Unit unit(String module, boolean used, ReftConfig config, long d, Sites sites) {
+  private Unit unit(
+      String module, boolean used, ReftConfig config, LayerSite site, Sites sites) {
+    long d = site.place().dimension();
+    Initializer initial = sites.initial(site);
     long r = config.r();
-    Initializer initial = sites.initial();
     ReftTensors layer = new ReftTensors(declarations(), used);
     String source = module + ".learned_source.";
     String projection = module + ".projection";

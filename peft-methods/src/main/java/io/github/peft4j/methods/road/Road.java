@@ -20,7 +20,7 @@ public final class Road extends TargetedMethod<RoadConfig> {
   public void inject(RoadConfig config, Sites sites) {
     refuseEmbeddings(config, sites);
     for (LinearSite site : ModuleTargets.named(config.targetModules(), sites).required()) {
-      sites.rewrite(site, layer(site, config, sites.initial()));
+      sites.rewrite(site, layer(site, config, sites.initial(site)));
     }
   }
 

@@ -59,7 +59,7 @@ public final class Said extends BaseMethod<SaidConfig> {
       ParameterSite tensor, SaidConfig config, int size, Sites sites) {
     // PyTorch's generator takes the lower 32 bits of a seed.
     int seed = tensor.name().hashCode() ^ (config.projectionSeed() * 0x9e3779b1);
-    try (NDArray like = sites.initial().zeros(1)) {
+    try (NDArray like = sites.initial(tensor).zeros(1)) {
       return Fastfood.draw(
           tensor.shape().size(), size, Integer.toUnsignedLong(seed), like.getManager());
     }

@@ -2,6 +2,7 @@ package io.github.peft4j.methods.said;
 
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Kernel;
+import io.github.peft4j.kernel.Ops;
 import io.github.peft4j.tuner.Forward;
 import io.github.peft4j.tuner.Mergeable;
 import io.github.peft4j.tuner.SharedTensor;
@@ -86,8 +87,13 @@ final class SubspaceTensor extends TunerLayer<NDArray, NDArray> implements Merge
    * @param all θ and λ
    */
   NDArray change(NDArray all) {
+    NDArray signs = projection.signs();
     return change.call(
-        all, projection.signs(), projection.order(), projection.weights(), subspace.hadamard());
+        Ops.beside(signs, all),
+        signs,
+        projection.order(),
+        projection.weights(),
+        Ops.beside(signs, subspace.hadamard()));
   }
 
   @Override

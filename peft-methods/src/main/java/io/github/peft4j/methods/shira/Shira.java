@@ -24,7 +24,7 @@ public final class Shira extends TargetedMethod<ShiraConfig> {
   @Override
   public void inject(ShiraConfig config, Sites sites) {
     for (LinearSite site : ModuleTargets.named(config.targetModules(), sites).required()) {
-      sites.rewrite(site.weight(), layer(site, config, sites.initial()));
+      sites.rewrite(site.weight(), layer(site, config, sites.initial(site)));
     }
   }
 

@@ -27,7 +27,7 @@ public final class Sora extends TargetedMethod<SoraConfig> {
     double penalty = config.sparseLambda() / (config.r() * (double) targets.size());
     List<SoraLinear> layers = new ArrayList<>();
     for (LinearSite site : targets) {
-      SoraLinear layer = layer(site, config, penalty, sites.initial());
+      SoraLinear layer = layer(site, config, penalty, sites.initial(site));
       sites.rewrite(site, layer);
       layers.add(layer);
     }

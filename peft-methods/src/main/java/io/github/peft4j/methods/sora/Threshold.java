@@ -18,7 +18,7 @@ final class Threshold implements StepListener {
   private static final Kernel SHRINK =
       Kernel.of(
           """
-          def shrink(gates: List[Tensor], t: float) -> Tensor:
+          def shrink(gates: List[Tensor], t: float) -> Tensor:     # of any device
               for g in gates:
                   torch.copy_(g, torch.softshrink(g, t))
               return gates[0]

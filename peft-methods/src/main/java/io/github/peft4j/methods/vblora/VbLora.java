@@ -27,7 +27,7 @@ public final class VbLora extends TargetedMethod<VbLoraConfig> {
     for (LinearSite site : targets) {
       requireDivisor(site.inFeatures(), "inputs", site, config);
       requireDivisor(site.outFeatures(), "outputs", site, config);
-      VbLoraLinear layer = layer(site, config, first, sites.initial());
+      VbLoraLinear layer = layer(site, config, first, sites.initial(site));
       first = first == null ? layer : first;
       sites.rewrite(site, layer);
     }
@@ -51,7 +51,7 @@ public final class VbLora extends TargetedMethod<VbLoraConfig> {
     return new VbLoraLinear(
         site,
         first,
-        () -> initial.uniform(config.initVectorBankBound(), n, length),
+        () -> initial.main().uniform(config.initVectorBankBound(), n, length),
         initial.normal(deviation, config.r(), site.inFeatures() / length, n),
         initial.normal(deviation, site.outFeatures() / length, config.r(), n),
         config);

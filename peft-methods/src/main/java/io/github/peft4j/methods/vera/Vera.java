@@ -6,6 +6,7 @@ import io.github.peft4j.methods.common.linear.ModuleTargets;
 import io.github.peft4j.methods.common.linear.TargetedMethod;
 import io.github.peft4j.tuner.injection.Initializer;
 import io.github.peft4j.tuner.injection.Sites;
+import io.github.peft4j.tuner.SharedBuffer;
 import io.github.peft4j.tuner.site.LinearSite;
 import java.util.List;
 
@@ -40,12 +41,14 @@ public final class Vera extends TargetedMethod<VeraConfig> {
       sites.store("vera_B", b);
     }
     boolean plain = config.initWeights();
-    Initializer initial = sites.initial();
+    SharedBuffer sharedA = sites.initial().shared(a);
+    SharedBuffer sharedB = sites.initial().shared(b);
     for (LinearSite site : targets) {
+      Initializer initial = sites.initial(site);
       long rows = site.outFeatures();
       NDArray scale = plain ? initial.zeros(rows) : initial.filled(1, rows);
       NDArray d = plain ? initial.filled(config.dInitial(), r) : initial.normal(1, r);
-      sites.rewrite(site, new VeraLinear(site, a, b, d, scale, config.veraDropout()));
+      sites.rewrite(site, new VeraLinear(site, sharedA, sharedB, d, scale, config.veraDropout()));
     }
     config.bias().train(targets, sites);
   }

@@ -3,11 +3,11 @@ package io.github.peft4j.methods.vera;
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Dropout;
 import io.github.peft4j.kernel.Kernel;
-import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.methods.common.linear.WeightDelta;
 import io.github.peft4j.tuner.Forward;
 import io.github.peft4j.tuner.Mergeable;
 import io.github.peft4j.tuner.Trainable;
+import io.github.peft4j.tuner.SharedBuffer;
 import io.github.peft4j.tuner.TunerLayer;
 import io.github.peft4j.tuner.site.LinearSite;
 
@@ -38,8 +38,9 @@ final class VeraLinear extends TunerLayer<NDArray, NDArray> implements Mergeable
               return torch.mm(up(b, s), down(a, d))
           """;
 
-  private final NDArray a;
-  private final NDArray b;
+  private final String module;
+  private final SharedBuffer a;
+  private final SharedBuffer b;
   private final Trainable d;
   private final Trainable scale;
   private final double dropout;
@@ -56,9 +57,16 @@ final class VeraLinear extends TunerLayer<NDArray, NDArray> implements Mergeable
    * @param scale initial value of b [out]
    * @param dropout probability that an element of the input is dropped, in [0, 1)
    */
-  VeraLinear(LinearSite site, NDArray a, NDArray b, NDArray d, NDArray scale, double dropout) {
-    this.a = Scope.release(a);
-    this.b = Scope.release(b);
+  VeraLinear(
+      LinearSite site,
+      SharedBuffer a,
+      SharedBuffer b,
+      NDArray d,
+      NDArray scale,
+      double dropout) {
+    this.module = site.name();
+    this.a = a;
+    this.b = b;
     this.scale = trainable("vera_lambda_b", scale);
     this.d = trainable("vera_lambda_d", d);
     this.dropout = dropout;
@@ -77,12 +85,13 @@ final class VeraLinear extends TunerLayer<NDArray, NDArray> implements Mergeable
   @Override
   public NDArray forward(NDArray x, Forward<NDArray, NDArray> base) { // x (…, in)
     NDArray dropped = isTraining(base.context()) && dropout > 0 ? Dropout.of(dropout).call(x) : x;
-    return vera.call(dropped, base.forward(x), a, b, d.value(), scale.value()); // (…, out)
+    return vera.call( // (…, out)
+        dropped, base.forward(x), a.at(module), b.at(module), d.value(), scale.value());
   }
 
   @Override
   public NDArray merge(NDArray weight) {
-    return merge.into(weight, a, b, d.value(), scale.value());
+    return merge.into(weight, a.at(module), b.at(module), d.value(), scale.value());
   }
 
   @Override

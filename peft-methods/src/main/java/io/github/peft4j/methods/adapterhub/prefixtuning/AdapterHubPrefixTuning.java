@@ -89,7 +89,8 @@ public final class AdapterHubPrefixTuning extends BaseMethod<AdapterHubPrefixCon
     for (int l = 0; l < layers.size(); l++) {
       sites.rewrite(
           layers.get(l),
-          new AdapterHubPrefixAttention(prefix, l, gates, d, config.dropout(), sites.initial()));
+          new AdapterHubPrefixAttention(
+              prefix, l, gates, d, config.dropout(), sites.initial(layers.get(l))));
     }
   }
 }

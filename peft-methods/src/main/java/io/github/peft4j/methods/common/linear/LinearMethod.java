@@ -79,10 +79,10 @@ public abstract class LinearMethod<C extends LinearConfig<C>> extends TargetedMe
     List<LinearSite> maps = tables.isEmpty() ? named.required() : named.list();
     LayerFactory<LinearSite, C> layers = linear.of(config, maps);
     for (LinearSite site : maps) {
-      sites.rewrite(site, layers.layer(site, config, sites.initial()));
+      sites.rewrite(site, layers.layer(site, config, sites.initial(site)));
     }
     for (EmbeddingSite site : tables) {
-      sites.rewrite(site, layer(site, config, sites.initial()));
+      sites.rewrite(site, layer(site, config, sites.initial(site)));
     }
     config.bias().train(maps, sites);
   }

@@ -2,6 +2,8 @@ package io.github.peft4j.methods.common.linear;
 
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Kernel;
+import io.github.peft4j.kernel.Ops;
+import io.github.peft4j.kernel.Scope;
 import java.util.Arrays;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -77,7 +79,11 @@ public final class WeightDelta {
   public NDArray into(NDArray weight, NDArray... arguments) {
     NDArray[] all = new NDArray[1 + arguments.length];
     all[0] = weight;
-    System.arraycopy(arguments, 0, all, 1, arguments.length);
-    return merge.call(all);
+    try (Scope scope = new Scope()) {
+      for (int i = 0; i < arguments.length; i++) {
+        all[1 + i] = Ops.beside(weight, arguments[i]); // a shared one may be on another device
+      }
+      return scope.keep(merge.call(all));
+    }
   }
 }

@@ -114,7 +114,7 @@ public final class SparseSites {
     for (ParameterSite site : sites.all(ParameterSite.class)) {
       Integer count = config.entries().get(site.name());
       if (count != null && sites.layer(site) == null) {
-        L layer = factory.layer(site, count, sites.initial(), !sites.isFresh());
+        L layer = factory.layer(site, count, sites.initial(site), !sites.isFresh());
         sites.rewrite(site, layer);
         layers.put(site, layer);
       }

@@ -9,6 +9,7 @@ import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.BoundKernel;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Scope;
+import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.methods.lora.factors.Factors;
 import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.injection.Initializer;
@@ -77,7 +78,8 @@ public final class WeightNorms {
   }
 
   /** The common properties of a group's modules. */
-  private record Kind(Shape weight, long rank, double scale, boolean transposed) {}
+  private record Kind(
+      Shape weight, long rank, double scale, boolean transposed, Object place) {}
 
   /** The norm of a linear layer outside of training. */
   WeightNorm ofMap(LinearSite site, Factors factors) {
@@ -85,7 +87,7 @@ public final class WeightNorms {
         site.weight(),
         site.isTransposed(),
         factors.scale(),
-        initial,
+        initial.at(site.name()),
         factors::a,
         factors::b,
         factors.trainedA().value(),
@@ -101,7 +103,12 @@ public final class WeightNorms {
   /** Adds a linear layer. */
   Member add(LinearSite site, WeightNorm norm, Factors factors, Trainable m) {
     Kind kind =
-        new Kind(norm.weight().getShape(), factors.rank(), factors.scale(), site.isTransposed());
+        new Kind(
+            norm.weight().getShape(),
+            factors.rank(),
+            factors.scale(),
+            site.isTransposed(),
+            Tensors.place(m.value()));
     Group group = groups.computeIfAbsent(kind, Group::new);
     Member member = new Member(group, norm, factors, m);
     group.members.add(member);

@@ -1,0 +1,205 @@
+package io.github.peft4j.tuner.site;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.types.Shape;
+import io.github.peft4j.kernel.Scope;
+import io.github.peft4j.kernel.host.OffloadedTensor;
+import io.github.peft4j.quantization.FrozenMatrix;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/** A frozen tensor: as it is, or a matrix in fewer bits; on the device, or on the host. */
+interface FrozenContent extends AutoCloseable {
+
+  /** The tensor as plain numbers, on the device. */
+  NDArray array();
+
+  /** The matrix in fewer bits, or null. It may be on the host. */
+  @Nullable FrozenMatrix matrix();
+
+  /** The matrix to compute with, on the device, or null if it is none in fewer bits. */
+  default @Nullable FrozenMatrix present() {
+    return matrix();
+  }
+
+  /** The tensor's shape. */
+  Shape shape();
+
+  /** What is stored, in a fixed order. */
+  List<NDArray> arrays();
+
+  /** The same of other arrays, which it owns. */
+  FrozenContent of(List<NDArray> arrays);
+
+  @Override
+  void close();
+
+  /** A tensor of plain numbers. */
+  record Plain(NDArray array) implements FrozenContent {
+    @Override
+    public @Nullable FrozenMatrix matrix() {
+      return null;
+    }
+
+    @Override
+    public Shape shape() {
+      return array.getShape();
+    }
+
+    @Override
+    public List<NDArray> arrays() {
+      return List.of(array);
+    }
+
+    @Override
+    public Plain of(List<NDArray> arrays) {
+      return new Plain(Scope.release(arrays.get(0)));
+    }
+
+    @Override
+    public void close() {
+      array.close();
+    }
+  }
+
+  /** A tensor in the host's memory, where the device reads it. */
+  record Offloaded(OffloadedTensor tensor) implements FrozenContent {
+    @Override
+    public NDArray array() {
+      return tensor.array();
+    }
+
+    @Override
+    public @Nullable FrozenMatrix matrix() {
+      return null;
+    }
+
+    @Override
+    public Shape shape() {
+      return tensor.array().getShape();
+    }
+
+    @Override
+    public List<NDArray> arrays() {
+      return List.of(tensor.array());
+    }
+
+    @Override
+    public Plain of(List<NDArray> arrays) {
+      return new Plain(Scope.release(arrays.get(0)));
+    }
+
+    @Override
+    public void close() {
+      tensor.close();
+    }
+  }
+
+  /** A matrix in fewer bits. */
+  record Quantized(FrozenMatrix matrix) implements FrozenContent {
+    @Override
+    public NDArray array() {
+      return matrix.dense();
+    }
+
+    @Override
+    public Shape shape() {
+      return matrix.shape();
+    }
+
+    @Override
+    public List<NDArray> arrays() {
+      return matrix.arrays();
+    }
+
+    @Override
+    public Quantized of(List<NDArray> arrays) {
+      return new Quantized(matrix.of(arrays));
+    }
+
+    @Override
+    public void close() {
+      matrix.close();
+    }
+  }
+
+  /**
+   * A tensor that waits on the host. What asks for it while it is not on the device gets a copy,
+   * which the innermost {@link Scope} frees.
+   */
+  final class Waiting implements FrozenContent {
+
+    private final FrozenContent host;
+    private final HostCopies copies;
+    private volatile @Nullable FrozenContent here;
+
+    /** Moves a tensor to the host. */
+    Waiting(FrozenContent content, HostCopies copies) {
+      this.host = content.of(content.arrays().stream().map(copies::put).toList());
+      this.copies = copies;
+      content.close();
+    }
+
+    /** The same way for another tensor. */
+    Waiting with(FrozenContent content) {
+      return new Waiting(content, copies);
+    }
+
+    /** Computes with these copies on the device, until it gets others or null. */
+    void here(@Nullable List<NDArray> arrays) {
+      FrozenContent before = here;
+      here = arrays == null ? null : host.of(arrays);
+      if (before != null) {
+        before.close();
+      }
+    }
+
+    @Override
+    public NDArray array() {
+      FrozenContent present = here;
+      if (present != null) {
+        return present.array();
+      }
+      if (host.matrix() == null) {
+        return copies.get(host.array());
+      }
+      try (Scope scope = new Scope();
+          FrozenContent copy = host.of(host.arrays().stream().map(copies::get).toList())) {
+        return scope.keep(copy.array());
+      }
+    }
+
+    @Override
+    public @Nullable FrozenMatrix matrix() {
+      return host.matrix();
+    }
+
+    /** Null also while it is not here: then the dense numbers are computed with. */
+    @Override
+    public @Nullable FrozenMatrix present() {
+      FrozenContent present = here;
+      return present == null ? null : present.matrix();
+    }
+
+    @Override
+    public Shape shape() {
+      return host.shape();
+    }
+
+    @Override
+    public List<NDArray> arrays() {
+      return host.arrays();
+    }
+
+    @Override
+    public FrozenContent of(List<NDArray> arrays) {
+      return host.of(arrays);
+    }
+
+    @Override
+    public void close() {
+      here(null);
+      host.close();
+    }
+  }
+}
