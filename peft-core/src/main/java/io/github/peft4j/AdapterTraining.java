@@ -1,5 +1,6 @@
 package io.github.peft4j;
 
+import ai.djl.Device;
 import io.github.peft4j.adapter.Adapter;
 import io.github.peft4j.adapter.AdapterSet;
 import io.github.peft4j.adapter.Provenance;
@@ -27,12 +28,42 @@ public final class AdapterTraining implements TextModel, AutoCloseable {
   private final Adapter adapter;
   private final AdapterSet.Resolved resolved;
   private final Calls.Hold hold;
+  private final Runnable afterwards;
 
   AdapterTraining(PeftModel model, AdapterSet.Training training) {
+    this(model, training, () -> {});
+  }
+
+  private AdapterTraining(PeftModel model, AdapterSet.Training training, Runnable afterwards) {
     this.model = model;
+    this.afterwards = afterwards;
     this.adapter = training.adapter();
     this.resolved = training.resolved();
     this.hold = training.hold();
+  }
+
+  /**
+   * A copy of this training on another device: of the frozen model, and of the adapters that
+   * compute, with the values of now. Nobody else computes with the copies, which are freed when the
+   * copy is closed. Close it before this training.
+   *
+   * @throws IllegalArgumentException if there is no such device
+   * @throws IllegalStateException if the model cannot be copied; the message says why
+   */
+  public AdapterTraining copy(Device device) {
+    PeftModel copy = model.copy(device, active().composition());
+    try {
+      return new AdapterTraining(
+          copy, copy.training(adapter.name()), copy::closeCopy);
+    } catch (RuntimeException e) {
+      copy.closeCopy();
+      throw e;
+    }
+  }
+
+  /** Whether the adapter is on its model still. If not, its tensors are freed. */
+  public boolean isPresent() {
+    return model.adapters().get(adapter.name()) == adapter;
   }
 
   /** The adapter in training. */
@@ -99,5 +130,6 @@ public final class AdapterTraining implements TextModel, AutoCloseable {
   public void close() {
     adapter.endTraining();
     hold.close();
+    afterwards.run();
   }
 }

@@ -21,6 +21,7 @@ import io.github.peft4j.transformer.config.ModelConfig;
 import io.github.peft4j.transformer.config.Task;
 import java.nio.file.Path;
 import java.util.Optional;
+import java.util.function.Function;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -122,8 +123,8 @@ public final class Peft {
    * Starts loading a model from any source.
    *
    * @param config the content of config.json
-   * @param tensors opens the weights under Hugging Face's names; called once to load them, and once
-   *     more when their fingerprint is first needed
+   * @param tensors opens the weights under Hugging Face's names; called once to load them, once more
+   *     when their fingerprint is first needed, and once for each copy of the model on another device
    * @param tokenizer opens the tokenizer, or returns null if there is none
    * @param origin the model's name in adapter files: {@code base_model_name_or_path}
    */
@@ -225,9 +226,9 @@ public final class Peft {
       return this;
     }
 
-    private TensorSource open() {
+    private Supplier<? extends TensorSource> opener() {
       Supplier<? extends TensorSource> chosen = inBlocks ? blocks : null;
-      return (chosen == null ? tensors : chosen).get();
+      return chosen == null ? tensors : chosen;
     }
 
     /** The seed of a new head and of new adapters; by default 42. */
@@ -267,17 +268,8 @@ public final class Peft {
       ModelConfig effective = Models.effective(config);
       Precision in =
           precision != null ? precision : DefaultPrecision.of(where, config.text("model_type", ""));
-      if (quantization != null) {
-        quantization.require(where, in);
-      }
-      TransformerModel model;
-      try (TensorSource source = open()) {
-        model =
-            OutOfDeviceMemoryException.guard(
-                () -> "loading %s in %s on %s".formatted(origin, in, where),
-                () -> "Load it in fewer bits, by precision(…), or on another device(…)",
-                () -> Models.build(effective, source, task, where, in, seed, quantization));
-      }
+      Function<Device, TransformerModel> build = builder(effective, in);
+      TransformerModel model = build.apply(where);
       try {
         Tokenizer words = tokenizer.get();
         if (words != null) {
@@ -285,11 +277,35 @@ public final class Peft {
         }
         LOG.debug("loaded {}: {}", origin, model);
         return new PeftModel(
-            model, words, new BaseModelOrigin(origin, folder, this::fingerprint), seed, embeddings);
+            model,
+            words,
+            new BaseModelOrigin(origin, folder, this::fingerprint),
+            seed,
+            embeddings,
+            build);
       } catch (RuntimeException e) {
         model.close();
         throw e;
       }
+    }
+
+    /** Loads the frozen model to a device, with the settings of now. */
+    private Function<Device, TransformerModel> builder(ModelConfig effective, Precision in) {
+      Supplier<? extends TensorSource> tensors = opener();
+      Task task = this.task;
+      long seed = this.seed;
+      Quantization quantization = this.quantization;
+      return where -> {
+        if (quantization != null) {
+          quantization.require(where, in);
+        }
+        try (TensorSource source = tensors.get()) {
+          return OutOfDeviceMemoryException.guard(
+              () -> "loading %s in %s on %s".formatted(origin, in, where),
+              () -> "Load it in fewer bits, by precision(…), or on another device(…)",
+              () -> Models.build(effective, source, task, where, in, seed, quantization));
+        }
+      };
     }
 
     private Device device(int gpus) {

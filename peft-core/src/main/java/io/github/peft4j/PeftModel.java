@@ -1,5 +1,6 @@
 package io.github.peft4j;
 
+import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import io.github.peft4j.adapter.Adapter;
@@ -40,6 +41,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Function;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
@@ -75,6 +77,7 @@ public final class PeftModel extends LoadedModel {
   private final AdapterFactory factory;
   private final AdapterSet adapters;
   private final long seed;
+  private final @Nullable Function<Device, TransformerModel> again;
 
   /**
    * Wraps a model.
@@ -91,21 +94,27 @@ public final class PeftModel extends LoadedModel {
       String origin,
       long seed,
       Supplier<String> hash) {
-    this(base, tokenizer, new BaseModelOrigin(origin, null, hash), seed, null);
+    this(base, tokenizer, new BaseModelOrigin(origin, null, hash), seed, null, null);
   }
 
-  /** Wraps a model, as the public constructor does. */
+  /**
+   * Wraps a model, as the public constructor does.
+   *
+   * @param again loads the frozen model to another device; null if it is not known how
+   */
   PeftModel(
       TransformerModel base,
       @Nullable Tokenizer tokenizer,
       BaseModelOrigin origin,
       long seed,
-      @Nullable EmbeddingSettings embeddings) {
+      @Nullable EmbeddingSettings embeddings,
+      @Nullable Function<Device, TransformerModel> again) {
     super(base, tokenizer, origin, embeddings);
     this.base = base;
     this.origin = origin;
     this.seed = seed;
     this.words = tokenizer;
+    this.again = again;
     AdapterSet set = new AdapterSet(base);
     this.factory =
         new AdapterFactory(
@@ -407,7 +416,49 @@ public final class PeftModel extends LoadedModel {
    * @throws IllegalStateException if it is being trained already, or not active
    */
   public AdapterTraining train(String name) {
-    return new AdapterTraining(this, adapters.train(adapter(name)));
+    return new AdapterTraining(this, training(name));
+  }
+
+  AdapterSet.Training training(String name) {
+    return adapters.train(adapter(name));
+  }
+
+  /**
+   * A copy of this model on another device, with copies of the adapters that compute in a
+   * composition. It has the tokenizer of this model, which has to stay open.
+   *
+   * @throws IllegalStateException if the model cannot be copied; the message says why
+   */
+  PeftModel copy(Device device, Composition computing) {
+    if (again == null) {
+      throw new IllegalStateException(
+          "%s was made of a TransformerModel, so that it cannot be loaded again on %s: load it by Peft.load or Peft.from to compute on several devices"
+              .formatted(origin.name(), device));
+    }
+    TransformerModel frozen = again.apply(device);
+    try {
+      FrozenCopy.of(base, frozen);
+      PeftModel copy = new PeftModel(frozen, words, origin, seed, embeddingsOfTexts(), again);
+      adapters.byName().values().stream()
+          .filter(adapter -> computing.adapters().contains(adapter.name()))
+          .forEach(
+              adapter -> {
+                copy.adapters.add(copy.factory.copy(adapter), false);
+                if (adapter.isFrozen()) {
+                  copy.freeze(adapter.name());
+                }
+              });
+      copy.activate(computing);
+      return copy;
+    } catch (RuntimeException | OutOfMemoryError e) {
+      frozen.close();
+      throw e;
+    }
+  }
+
+  /** Frees what {@link #copy} made, and not what it shares with the model. */
+  void closeCopy() {
+    adapters.close();
   }
 
   /**

@@ -12,6 +12,7 @@ import io.github.peft4j.config.PeftConfig;
 import io.github.peft4j.config.TargetModules;
 import io.github.peft4j.config.UnsupportedMethodException;
 import io.github.peft4j.data.tokenizer.Tokenizer;
+import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.method.PeftMethod;
 import io.github.peft4j.method.PeftMethods;
 import io.github.peft4j.transformer.TransformerModel;
@@ -30,6 +31,7 @@ import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.function.Consumer;
 import java.util.function.IntFunction;
@@ -93,6 +95,42 @@ public record AdapterFactory(
           part.names(BareNames.ofNew(base));
           return part;
         });
+  }
+
+  /**
+   * Creates a copy of an adapter, for a copy of its model: of the same configs, with the same
+   * values.
+   *
+   * @param other an adapter of the same name on another copy of this factory's model
+   */
+  public Adapter copy(Adapter other) {
+    List<AdapterPart> parts = other.parts();
+    Adapter copy =
+        adapter(
+            other.name(),
+            parts.size(),
+            i -> {
+              AdapterPart part = inject(partName(other.name(), i), parts.get(i).injection());
+              part.names(parts.get(i).names());
+              return part;
+            });
+    try {
+      copyValues(other.tensors(), copy.tensors());
+      return copy;
+    } catch (RuntimeException e) {
+      copy.free();
+      throw e;
+    }
+  }
+
+  private static void copyValues(Map<String, Trainable> from, Map<String, Trainable> to) {
+    if (!from.keySet().equals(to.keySet())) {
+      throw new IllegalStateException(
+          "a copy of an adapter has other tensors: " + to.keySet() + ", not " + from.keySet());
+    }
+    from.forEach(
+        (name, tensor) ->
+            Tensors.copy(Objects.requireNonNull(to.get(name)).value(), tensor.value()));
   }
 
   /**
@@ -214,7 +252,7 @@ public record AdapterFactory(
               sites,
               tensors,
               names.frozen(complete, sites, base.isResized(), tensors.keySet()),
-              injection.fields(),
+              injection,
               saved);
       initial.handOver();
       if (injection.stored() == null) {

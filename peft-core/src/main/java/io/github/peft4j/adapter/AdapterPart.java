@@ -52,6 +52,7 @@ public final class AdapterPart {
   private final Map<String, JsonElement> file;
   private final @Nullable List<String> modulesToSave;
   private final Function<String, Composition> composition;
+  private final AdapterFactory.Injection<?> injection;
   private BareNames names = BareNames.NONE;
 
   <C extends PeftConfig> AdapterPart(
@@ -61,8 +62,9 @@ public final class AdapterPart {
       Sites sites,
       Map<String, Trainable> tensors,
       Map<String, ParameterSite> frozen,
-      Map<String, JsonElement> file,
+      AdapterFactory.Injection<C> injection,
       @Nullable List<String> modulesToSave) {
+    this.injection = injection;
     this.config = config;
     this.method = method;
     this.trained = () -> layout.trained(config, rewrites());
@@ -73,7 +75,7 @@ public final class AdapterPart {
     this.listeners = List.copyOf(sites.listeners());
     this.rule = sites.rule();
     this.frozen = Map.copyOf(frozen);
-    this.file = file;
+    this.file = injection.fields();
     this.modulesToSave = modulesToSave;
     this.composition = name -> method.composition(name, config);
     for (Rewrite rewrite : rewrites) {
@@ -94,6 +96,11 @@ public final class AdapterPart {
         "task_type",
         task.type().peftName().<JsonElement>map(JsonPrimitive::new).orElse(JsonNull.INSTANCE));
     return fields;
+  }
+
+  /** What the part was made of. */
+  AdapterFactory.Injection<?> injection() {
+    return injection;
   }
 
   /** The type of tensors of whole numbers in the file. */

@@ -38,7 +38,7 @@ public final class TorchRandom implements AutoCloseable {
    */
   public TorchRandom(long seed) {
     Tensors.engineManager(); // loads the engine
-    this.state = RandomState.seeded(seed);
+    this.state = RandomState.onHost(seed);
   }
 
   /** Lets other threads draw. */

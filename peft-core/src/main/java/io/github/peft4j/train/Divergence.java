@@ -3,6 +3,7 @@ package io.github.peft4j.train;
 import io.github.peft4j.advice.Remedy;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.train.evaluation.Evaluator;
+import io.github.peft4j.train.parallel.TrainedTensors;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;

@@ -1,7 +1,9 @@
 package io.github.peft4j.train;
 
+import ai.djl.Device;
 import io.github.peft4j.AdapterTraining;
 import io.github.peft4j.PeftModel;
+import io.github.peft4j.TextModel;
 import io.github.peft4j.adapter.Adapter;
 import io.github.peft4j.chat.TrainOn;
 import io.github.peft4j.data.Examples;
@@ -63,6 +65,7 @@ import org.jspecify.annotations.Nullable;
 public final class FineTuner {
 
   final PeftModel model;
+  List<Device> devices;
   @Nullable Examples<?> training;
   final Map<String, Examples<?>> validation = new LinkedHashMap<>();
   int epochs = 3;
@@ -111,6 +114,7 @@ public final class FineTuner {
 
   private FineTuner(PeftModel model) {
     this.model = model;
+    this.devices = List.of(model.base().device());
   }
 
   /** Creates the training of this model's active adapter. */
@@ -121,6 +125,27 @@ public final class FineTuner {
   /** Sets the training data. */
   public FineTuner on(Examples<?> examples) {
     this.training = examples;
+    return this;
+  }
+
+  /**
+   * Sets the devices of this host that compute each step together; the default is the model's own.
+   * Each of the others gets a copy of the frozen model for the time of the run. A step is that of
+   * one device: {@link #batchSize} counts the rows of all devices, which compute parts of it, and
+   * gradients are added up. So losses are those of one device up to rounding, and to what dropout
+   * draws, which belongs to a part. A run may be resumed on another number of devices, and keeps its
+   * parts.
+   *
+   * <p>Evaluations and samples are computed on the first device. {@link #run} refuses objectives
+   * that compare the examples of a batch, and adapters that differ from row to row, unless each
+   * device has a batch of its own: see {@link #accumulate}. An objective, a rule and an optimizer's
+   * settings of your own are called by a thread of each device at once.
+   *
+   * @param first the device that the model is on
+   * @param more the others, such as {@code Device.gpu(1)}
+   */
+  public FineTuner on(Device first, Device... more) {
+    this.devices = Stream.concat(Stream.of(first), Stream.of(more)).toList();
     return this;
   }
 
@@ -230,8 +255,9 @@ public final class FineTuner {
   }
 
   /**
-   * Sets the number of examples in a forward pass, 1 or more; the default is 8. With {@link
-   * #packing}, it is the number of rows.
+   * Sets the number of examples in a batch, 1 or more; the default is 8. With {@link #packing}, it
+   * is the number of rows. A forward pass computes a batch, or the part of it that a device has:
+   * see {@link #on(Device, Device...)}.
    */
   public FineTuner batchSize(int batchSize) {
     this.batchSize = positive("batchSize", batchSize);
@@ -621,11 +647,12 @@ public final class FineTuner {
    * The objective with the class weights and the label smoothing.
    *
    * @param data the training data
+   * @param model the model, or a copy of it
    * @throws IllegalArgumentException if they do not apply
    */
-  Objective objective(EncodedDataset data) {
+  Objective objective(EncodedDataset data, TextModel model) {
     if (classWeights == null && labelSmoothing == 0) {
-      return objective();
+      return objective(model);
     }
     String setting = classWeights == null ? "labelSmoothing" : "classWeights";
     LabelLoss own = model.base().head().loss();
@@ -646,6 +673,10 @@ public final class FineTuner {
   }
 
   Objective objective() {
+    return objective(model);
+  }
+
+  private Objective objective(TextModel model) {
     return objective == null ? Objective.of(model) : objective;
   }
 

@@ -7,12 +7,11 @@ import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.train.evaluation.BatchFeed;
 import io.github.peft4j.train.optimizer.LossScaler;
-import io.github.peft4j.train.optimizer.Update;
+import io.github.peft4j.train.parallel.Part;
+import io.github.peft4j.train.parallel.Replicas;
 import io.github.peft4j.train.step.Activations;
 import io.github.peft4j.train.step.Backpropagation;
 import io.github.peft4j.transformer.TransformerModel;
-import io.github.peft4j.transformer.pass.KeptStates;
-import io.github.peft4j.transformer.pass.LossTargets;
 import io.github.peft4j.tuner.Calls;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -20,12 +19,12 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Supplier;
-import org.jspecify.annotations.Nullable;
+import java.util.stream.IntStream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** Runs the steps of a training: forward and backward passes of the batches, then the update. */
-final class Stepper implements AutoCloseable {
+final class Stepper {
 
   private static final Logger LOG = LoggerFactory.getLogger(Stepper.class);
 
@@ -34,10 +33,8 @@ final class Stepper implements AutoCloseable {
   private final TrainingSetup setup;
   private final AdapterTraining training;
   private final long seed;
-  private final Update update;
+  private final Replicas replicas;
   private final LossScaler scaler;
-  private final Backpropagation backpropagation;
-  private final @Nullable KeptStates kept;
   private boolean toldOfNoLabels;
 
   /**
@@ -64,19 +61,17 @@ final class Stepper implements AutoCloseable {
     }
   }
 
-  Stepper(FineTuner settings, TrainingSetup setup, Update update, LossScaler scaler) {
+  Stepper(FineTuner settings, TrainingSetup setup, Replicas replicas, LossScaler scaler) {
     this.settings = settings;
     this.model = settings.model.base();
     this.setup = setup;
     this.training = setup.training();
     this.seed = settings.seed;
-    this.update = update;
+    this.replicas = replicas;
     this.scaler = scaler;
-    this.backpropagation = new Backpropagation(training, settings.activations);
     if (settings.activations == Activations.ON_HOST && !model.device().isGpu()) {
       LOG.info("activations are ON_HOST, but on the CPU the inputs of layers need not be moved");
     }
-    this.kept = settings.keptStates == 0 ? null : new KeptStates(settings.keptStates);
   }
 
   /**
@@ -112,8 +107,12 @@ final class Stepper implements AutoCloseable {
       boolean overflowed = overflows(loss);
       double norm =
           overflowed
-              ? update.optimizer().gradients().clip(0)
-              : update.run((int) step + 1, (int) setup.totalSteps(), rate, loss);
+              ? replicas.first().gradients().clip(0)
+              : replicas.each(
+                  replica ->
+                      replica
+                          .update()
+                          .run((int) step + 1, (int) setup.totalSteps(), rate, loss));
       return new Result(loss, norm, rate, sums.tokens(), sums.reported(), overflowed);
     }
   }
@@ -127,21 +126,18 @@ final class Stepper implements AutoCloseable {
     if (total == 0) {
       return new Sums(0, tokens, 0, 0, Map.of());
     }
-    try (Scope scope = new Scope()) {
-      double sum = 0;
-      Map<String, Double> reported = new LinkedHashMap<>();
-      for (int i = 0; i < batches.size(); i++) {
-        if (units[i] > 0) {
-          Backpropagation.Result batch =
-              backpropagate(batches.get(i), scaler.scale() / total, seed(step, i));
-          sum += batch.loss();
-          batch
-              .reported()
-              .forEach((name, value) -> reported.merge(name, value / total, Double::sum));
-        }
-      }
-      return new Sums(total, tokens, sum, backpropagation.penalty(scaler.scale()), reported);
+    List<Part> parts =
+        IntStream.range(0, units.length)
+            .filter(i -> units[i] > 0)
+            .mapToObj(i -> new Part(batches.get(i), seed(step, i)))
+            .toList();
+    double sum = 0;
+    Map<String, Double> reported = new LinkedHashMap<>();
+    for (Backpropagation.Result part : replicas.backpropagate(parts, scaler.scale() / total)) {
+      sum += part.loss();
+      part.reported().forEach((name, value) -> reported.merge(name, value / total, Double::sum));
     }
+    return new Sums(total, tokens, sum, replicas.share(scaler.scale()), reported);
   }
 
   private long seed(long step, int batch) {
@@ -164,13 +160,11 @@ final class Stepper implements AutoCloseable {
                 Batch batch = plan.longest(step);
                 double units = units(batch);
                 if (units > 0) {
-                  try (Scope scope = new Scope()) {
-                    backpropagate(batch, 1 / units, seed(step, 0));
-                  }
+                  replicas.tryOut(new Part(batch, seed(step, 0)), 1 / units);
                 }
                 return batch;
               });
-      update.optimizer().gradients().clear();
+      replicas.clearGradients();
       LOG.info(
           "of a batch of {}, {} at once fit into the device's memory: tried with the longest, a {}",
           rows(settings.batchSize),
@@ -192,7 +186,7 @@ final class Stepper implements AutoCloseable {
       try {
         return OutOfDeviceMemoryException.guard(() -> doing(step), this::advice, code);
       } catch (OutOfDeviceMemoryException e) {
-        update.optimizer().gradients().clear();
+        replicas.clearGradients();
         int rows = plan.rowsAtOnce();
         if (!settings.autoBatchSize || rows == 1) {
           throw e;
@@ -246,7 +240,7 @@ final class Stepper implements AutoCloseable {
     if (!scaler.isOn()) {
       return false;
     }
-    boolean finite = update.optimizer().gradients().unscale(scaler.scale());
+    boolean finite = replicas.each(replica -> replica.gradients().unscale(scaler.scale()));
     boolean overflowed = !finite && scaler.canFall() && Double.isFinite(loss);
     if (finite || overflowed) {
       scaler.update(overflowed);
@@ -273,26 +267,16 @@ final class Stepper implements AutoCloseable {
    */
   void skip(long step) {
     try (Calls.Call alone = training.step()) {
-      update.skip((int) step + 1, (int) setup.totalSteps(), setup.rate(step));
+      double rate = setup.rate(step);
+      replicas.each(
+          replica -> {
+            replica.update().skip((int) step + 1, (int) setup.totalSteps(), rate);
+            return rate;
+          });
     }
   }
 
   private double units(Batch batch) {
     return BatchFeed.units(setup.objective(), batch, model, training.active());
-  }
-
-  private Backpropagation.Result backpropagate(Batch batch, double scale, long seed) {
-    LossTargets targets = BatchFeed.targets(model, batch);
-    KeptStates.Rows rows = kept == null ? null : BatchFeed.rows(kept, batch);
-    return backpropagation.run(
-        setup.objective(), BatchFeed.input(model, batch).keeping(rows), targets, scale, seed);
-  }
-
-  @Override
-  public void close() {
-    backpropagation.close();
-    if (kept != null) {
-      kept.close();
-    }
   }
 }

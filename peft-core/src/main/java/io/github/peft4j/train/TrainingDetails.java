@@ -1,5 +1,6 @@
 package io.github.peft4j.train;
 
+import ai.djl.Device;
 import io.github.peft4j.adapter.Provenance;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -21,7 +22,7 @@ import java.util.stream.Collectors;
  * @param overflowedSteps those of the skipped steps, from 1, whose gradient overflowed because the
  *     loss was scaled; none unless the model computes in FLOAT16
  * @param microBatchSize the most rows that were computed at once in the last step: the batch size,
- *     or less with {@link FineTuner#autoBatchSize}
+ *     or less with {@link FineTuner#autoBatchSize} and on several devices
  * @param lossScale the scale of the loss after the last step; 1 if the loss is not scaled
  * @param lowerIsBetter the names of the metrics of which a smaller value is better
  * @param settings the settings of the run by name, in the order in which they are shown
@@ -84,7 +85,8 @@ public record TrainingDetails(
     known.put("started", state.started);
     Provenance.runningVersions()
         .forEach((name, version) -> known.put("version of " + name, version));
-    known.put("device", tuner.model.base().device().toString());
+    known.put(
+        "device", tuner.devices.stream().map(Device::toString).collect(Collectors.joining(", ")));
     known.put("machine", machine());
     return known;
   }

@@ -6,16 +6,17 @@ import io.github.peft4j.train.TrainingReport.Ending;
 import io.github.peft4j.train.evaluation.Evaluator;
 import io.github.peft4j.train.evaluation.Metrics;
 import io.github.peft4j.train.optimizer.LossScaler;
-import io.github.peft4j.train.optimizer.Update;
+import io.github.peft4j.train.parallel.Replicas;
+import io.github.peft4j.train.parallel.TrainedTensors;
 import io.github.peft4j.train.report.EvaluationEvent;
 import io.github.peft4j.train.report.Listeners;
 import io.github.peft4j.train.report.StepEvent;
 import io.github.peft4j.tuner.Calls;
-import io.github.peft4j.tuner.training.StepListener;
 import java.io.UncheckedIOException;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.function.Consumer;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -37,7 +38,7 @@ final class TrainingLoop {
   private final History history;
   private final LossScaler scaler;
   private final Stepper stepper;
-  private final StepListener method;
+  private final Replicas replicas;
   private final TrainedTensors tensors;
   private final Divergence divergence;
   private final Clock clock;
@@ -50,7 +51,7 @@ final class TrainingLoop {
   /** The tensors of the best evaluation, if no checkpoint holds them. */
   private @Nullable Map<String, float[]> best;
 
-  TrainingLoop(TrainingRun run, Update update, TrainedTensors tensors) {
+  TrainingLoop(TrainingRun run, Replicas replicas) {
     this.settings = run.settings;
     this.stop = run.stop;
     this.model = run.settings.model;
@@ -62,9 +63,9 @@ final class TrainingLoop {
     this.history = run.history;
     this.clock = run.clock;
     this.scaler = new LossScaler(run.settings.lossScaling());
-    this.stepper = new Stepper(run.settings, run.setup, update, scaler);
-    this.method = update.listener();
-    this.tensors = tensors;
+    this.replicas = replicas;
+    this.stepper = new Stepper(run.settings, run.setup, replicas, scaler);
+    this.tensors = replicas.first().tensors();
     this.divergence = new Divergence(setup, evaluator, tensors, checkpoints);
     state.settings = setup.facts();
   }
@@ -99,7 +100,6 @@ final class TrainingLoop {
       }
       return giveBack();
     } finally {
-      stepper.close();
       if (interrupted) {
         Thread.currentThread().interrupt();
       }
@@ -108,15 +108,21 @@ final class TrainingLoop {
 
   /** A run that goes on keeps its number of rows, so that dropout draws the same. */
   private void findMicroBatch() {
-    if (!settings.autoBatchSize || isOver()) {
+    if (isOver()) {
       return;
     }
     if (state.rowsAtOnce > 0) {
       setup.plan().rowsAtOnce(state.rowsAtOnce);
-    } else {
+    } else if (settings.autoBatchSize) {
       stepper.findMicroBatch(state.step);
-      state.rowsAtOnce = setup.plan().rowsAtOnce();
     }
+    noteRows();
+  }
+
+  /** Batches that are computed as a whole need no number. */
+  private void noteRows() {
+    int rows = setup.plan().rowsAtOnce();
+    state.rowsAtOnce = settings.autoBatchSize || rows < settings.batchSize ? rows : 0;
   }
 
   private boolean isOver() {
@@ -179,9 +185,13 @@ final class TrainingLoop {
   }
 
   private void restore(Checkpoints.Whole checkpoint) {
+    restore(
+        values -> Checkpoints.read(checkpoint.folder(), values.all()), checkpoint.state().step);
+  }
+
+  private void restore(Consumer<TrainedTensors> values, long step) {
     try (Calls.Call alone = setup.training().step()) {
-      Checkpoints.read(checkpoint.folder(), tensors.all());
-      method.resumed((int) checkpoint.state().step, (int) setup.totalSteps());
+      replicas.restore(values, (int) step, (int) setup.totalSteps());
     }
   }
 
@@ -194,7 +204,7 @@ final class TrainingLoop {
       skip(result);
     }
     state.step++;
-    state.rowsAtOnce = settings.autoBatchSize ? setup.plan().rowsAtOnce() : 0;
+    noteRows();
     state.lossScale = scaler.scale();
     state.goodSteps = scaler.goodSteps();
     state.losses.add(result.loss());
@@ -382,14 +392,15 @@ final class TrainingLoop {
     if (!keepsBest() || state.bestStep <= 0 || state.bestStep == state.step) {
       return state.step;
     }
-    try (Calls.Call alone = setup.training().step()) {
-      if (checkpoints != null) {
-        Checkpoints.read(checkpoints.at(state.bestStep), tensors.all());
-      } else if (best != null) {
-        tensors.set(best);
-      }
-      method.resumed((int) state.bestStep, (int) setup.totalSteps());
-    }
+    restore(
+        values -> {
+          if (checkpoints != null) {
+            Checkpoints.read(checkpoints.at(state.bestStep), values.all());
+          } else if (best != null) {
+            values.set(best);
+          }
+        },
+        state.bestStep);
     return state.bestStep;
   }
 }

@@ -1,19 +1,18 @@
 package io.github.peft4j.train;
 
+import ai.djl.Device;
 import io.github.peft4j.AdapterTraining;
 import io.github.peft4j.adapter.Adapter;
 import io.github.peft4j.advice.AdvisedException;
 import io.github.peft4j.advice.Remedy;
 import io.github.peft4j.train.evaluation.Metrics;
-import io.github.peft4j.train.optimizer.Optimizer;
-import io.github.peft4j.train.optimizer.Update;
+import io.github.peft4j.train.parallel.Replicas;
 import io.github.peft4j.train.report.EndEvent;
 import io.github.peft4j.train.report.EvaluationEvent;
 import io.github.peft4j.train.report.Listeners;
 import io.github.peft4j.train.report.ProgressBar;
 import io.github.peft4j.train.report.StartEvent;
 import io.github.peft4j.train.report.TrainingListener;
-import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.training.StepListener;
 import java.util.ArrayList;
 import java.util.List;
@@ -58,27 +57,11 @@ final class TrainingRun {
   }
 
   private TrainingReport run() {
-    List<Trainable> trainables = adapter.trainables();
-    List<Trainable> resting =
-        trainables.stream()
-            .filter(t -> !setup.groups().containsKey(t) && t.value().hasGradient())
-            .toList();
-    try (ShutdownGuard guard = new ShutdownGuard(stop, settings.shutdownWait)) {
-      resting.forEach(tensor -> tensor.freeze(true));
-      trainables.forEach(Trainable::clearGradient); // another training loop may have left some
-      StepListener listener = adapter.listener(settings.rule);
-      requireResults(listener);
-      try (Optimizer optimizer =
-          settings.optimizer(adapter).of(setup.groups(), settings.learningRate)) {
-        return run(new Update(optimizer, listener, settings.clipNorm));
-      } finally {
-        listener.afterTraining();
-        if (settings.model.adapters().get(adapter.name())
-            == adapter) { // otherwise the adapter was removed, and its tensors are freed
-          resting.forEach(tensor -> tensor.freeze(false));
-          trainables.forEach(Trainable::clearGradient);
-        }
-      }
+    List<Device> others = settings.devices.subList(1, settings.devices.size());
+    try (ShutdownGuard guard = new ShutdownGuard(stop, settings.shutdownWait);
+        Replicas replicas = new Replicas(training, others, setup.replicas())) {
+      requireResults(replicas.first().listener());
+      return run(new TrainingLoop(this, replicas));
     }
   }
 
@@ -95,12 +78,6 @@ final class TrainingRun {
                         "Leave out keepBest and stopEarly; the adapter of the last step is kept"
                             + " then"));
               });
-    }
-  }
-
-  private TrainingReport run(Update update) {
-    try (TrainedTensors tensors = new TrainedTensors(adapter, update)) {
-      return run(new TrainingLoop(this, update, tensors));
     }
   }
 

@@ -18,6 +18,8 @@ import io.github.peft4j.train.evaluation.TaskEncoder;
 import io.github.peft4j.train.evaluation.Truncated;
 import io.github.peft4j.train.objective.Objective;
 import io.github.peft4j.train.optimizer.LearningRateSchedule;
+import io.github.peft4j.train.parallel.Devices;
+import io.github.peft4j.train.parallel.ReplicaSettings;
 import io.github.peft4j.train.report.DataCounts;
 import io.github.peft4j.train.step.Backpropagation;
 import io.github.peft4j.transformer.TransformerModel;
@@ -47,6 +49,7 @@ import org.slf4j.LoggerFactory;
  * @param maxLength the most tokens of an example
  * @param metric the metric that decides which evaluation is best
  * @param groups the trainable tensors, and how each is trained
+ * @param replicas how each device trains
  * @param facts everything that the losses depend on. A run only continues with the same facts
  */
 record TrainingSetup(
@@ -63,6 +66,7 @@ record TrainingSetup(
     Measures measures,
     String metric,
     Map<Trainable, ParameterGroup> groups,
+    ReplicaSettings replicas,
     Map<String, String> facts) {
 
   private static final String TRAINING = "training";
@@ -89,13 +93,23 @@ record TrainingSetup(
     int maxLength = maxLength(settings);
     EncodedDataset encoded = encode(settings, training, examples, maxLength, TRAINING);
     checkRowValues(training, encoded, TRAINING);
-    Objective objective = settings.objective(encoded);
+    Objective objective = settings.objective(encoded, settings.model);
+    int parts = Devices.partsOfBatch(settings.devices.size(), settings.accumulation);
     if (settings.autoBatchSize) {
-      requireParts(training, objective);
+      requireParts(training, objective, "autoBatchSize", "train without it, with");
+    }
+    if (parts > 1) {
+      requireParts(
+          training,
+          objective,
+          "on%s".formatted(settings.devices),
+          "accumulate(%d), a batch for each device, with".formatted(settings.devices.size()));
+      requireRows(settings, parts);
     }
     Measures measures = settings.measures().of(objective);
     BatchPlan plan =
         plan(settings, encoded, training.active(), (int) Math.min(maxLength, training.room()));
+    plan.rowsAtOnce((settings.batchSize + parts - 1) / parts);
     DataCounts counts = counts(training, encoded, plan);
     Map<String, EncodedDataset> validation = new LinkedHashMap<>();
     settings.validation.forEach(
@@ -115,9 +129,16 @@ record TrainingSetup(
         });
     long steps =
         settings.steps > 0 ? settings.steps : plan.stepsPerEpoch() * (long) settings.epochs;
-    Map<Trainable, ParameterGroup> groups =
-        adapter.groups(
-            settings.rule, new ParameterGroup(settings.learningRate, settings.weightDecay));
+    ReplicaSettings replicas =
+        new ReplicaSettings(
+            settings.activations,
+            settings.keptStates,
+            settings.rule,
+            new ParameterGroup(settings.learningRate, settings.weightDecay),
+            settings.clipNorm,
+            settings::optimizer,
+            model -> settings.objective(encoded, model));
+    Map<Trainable, ParameterGroup> groups = adapter.groups(replicas.rule(), replicas.usual());
     int most = (int) Math.min(maxLength, training.room());
     return new TrainingSetup(
         training,
@@ -135,6 +156,7 @@ record TrainingSetup(
         measures,
         measures.metric(settings.metric),
         groups,
+        replicas,
         RunFacts.of(settings, adapter, examples, maxLength, steps, objective, groups));
   }
 
@@ -183,7 +205,8 @@ record TrainingSetup(
   }
 
   /** Refuses to compute batches in parts if that would be another step. */
-  private static void requireParts(AdapterTraining training, Objective objective) {
+  private static void requireParts(
+      AdapterTraining training, Objective objective, String setting, String instead) {
     String reason =
         !objective.isSumOfExamples()
             ? "objective " + objective + " may compare the examples of a batch"
@@ -192,14 +215,22 @@ record TrainingSetup(
                 : null;
     if (reason != null) {
       throw new IllegalArgumentException(
-          "autoBatchSize computes batches in parts, but "
-              + reason
-              + ": train without it, with a smaller batchSize or other activations");
+          "%s computes batches in parts, but %s: %s a smaller batchSize or other activations"
+              .formatted(setting, reason, instead));
+    }
+  }
+
+  private static void requireRows(FineTuner settings, int parts) {
+    if (settings.batchSize < parts) {
+      throw new IllegalArgumentException(
+          "on%s computes each batch in %d parts, but batchSize is %d: the batch is that of all devices, take %d or more"
+              .formatted(settings.devices, parts, settings.batchSize, parts));
     }
   }
 
   /** Refuses settings that would have no effect, or would only fail after hours. */
   static void requireParts(FineTuner settings) {
+    Devices.check(settings.devices, settings.model.base().device());
     boolean measured = !settings.validation.isEmpty();
     require(measured || settings.patience == 0, "stopEarly", "validateOn(examples)");
     require(measured || !settings.keepBest, "keepBest", "validateOn(examples)");

@@ -9,11 +9,13 @@ import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.tuner.Trainable;
 import java.util.ArrayList;
+import java.util.BitSet;
 import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -48,6 +50,28 @@ public final class Gradients implements AutoCloseable {
               return g[0]
           """);
 
+  private static final Kernel FLATTEN =
+      Kernel.of(
+          """
+          def flatten(g: List[Tensor]) -> Tensor:
+              return torch.flatten_dense_tensors(g)
+          """);
+  private static final Kernel ADD =
+      Kernel.of(
+          """
+          def add(g: List[Tensor], flat: List[Tensor]) -> List[Tensor]:
+              torch._foreach_add_(g, torch.unflatten_dense_tensors(flat[0], g), alpha=1)
+              return [g[0]]
+          """);
+  private static final Kernel SET =
+      Kernel.of(
+          """
+          def set(g: List[Tensor], flat: List[Tensor]) -> List[Tensor]:
+              torch._foreach_copy_(g, torch.unflatten_dense_tensors(flat[0], g))
+              return [g[0]]
+          """);
+
+  private final List<Trainable> tensors;
   private final List<Trainable> missing;
   private final Map<Trainable, NDArray> found = new LinkedHashMap<>();
   private @Nullable BoundKernel clip;
@@ -56,6 +80,7 @@ public final class Gradients implements AutoCloseable {
 
   /** Collects the gradients of these tensors. */
   public Gradients(Collection<Trainable> tensors) {
+    this.tensors = List.copyOf(tensors);
     this.missing = new ArrayList<>(tensors);
   }
 
@@ -122,6 +147,69 @@ public final class Gradients implements AutoCloseable {
       }
       return Tensors.floats(Objects.requireNonNull(unscale).call(scale))[0] == 0;
     }
+  }
+
+  /** The tensors that a gradient has reached, by their index. */
+  public BitSet reached() {
+    Set<Trainable> all = arrived().keySet();
+    BitSet reached = new BitSet();
+    for (int i = 0; i < tensors.size(); i++) {
+      reached.set(i, all.contains(tensors.get(i)));
+    }
+    return reached;
+  }
+
+  /** Gives tensors, by their index, a gradient of zeros if none has reached them. */
+  public void reach(BitSet indices) {
+    BitSet lacking = (BitSet) indices.clone();
+    lacking.andNot(reached());
+    lacking.stream()
+        .mapToObj(tensors::get)
+        .map(Trainable::value)
+        .forEach(
+            value -> {
+              try (Scope scope = new Scope()) {
+                Autograd.backward(value, Tensors.zerosLike(value));
+              }
+            });
+  }
+
+  /**
+   * A copy of all gradients that have arrived, one after the other in the order of their tensors,
+   * (n). The innermost {@link Scope} frees it.
+   */
+  public NDArray flat() {
+    return FLATTEN.callWithLists(ordered()).singletonOrThrow();
+  }
+
+  /**
+   * Adds to all gradients that have arrived.
+   *
+   * @param flat as {@link #flat} gives it, on the same device
+   */
+  public void add(NDArray flat) {
+    apply(ADD, flat);
+  }
+
+  /**
+   * Sets all gradients that have arrived.
+   *
+   * @param flat as {@link #flat} gives it, on the same device
+   */
+  public void set(NDArray flat) {
+    apply(SET, flat);
+  }
+
+  private void apply(Kernel kernel, NDArray flat) {
+    try (Scope scope = new Scope()) {
+      Autograd.without(() -> kernel.callWithLists(ordered(), new NDList(flat)));
+    }
+  }
+
+  private NDList ordered() {
+    Map<Trainable, NDArray> all = arrived();
+    return new NDList(
+        tensors.stream().map(all::get).filter(Objects::nonNull).toArray(NDArray[]::new));
   }
 
   /** Sets the gradients to zero. */

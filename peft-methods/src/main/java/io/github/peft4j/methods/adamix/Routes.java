@@ -3,6 +3,7 @@ package io.github.peft4j.methods.adamix;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import io.github.peft4j.kernel.Kernel;
+import io.github.peft4j.kernel.RandomState;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
 import java.util.stream.Stream;
@@ -14,7 +15,10 @@ import java.util.stream.Stream;
  */
 public final class Routes {
 
-  /** TorchScript that draws one of M for each of c copies. It goes before a kernel that draws. */
+  /**
+   * TorchScript that draws one of M for each of c copies. It goes before a kernel that draws; {@link
+   * RandomState#alsoOnHost} is called before such a kernel.
+   */
   public static final String ROUTE =
       """
       def route(m: Tensor, copies: int) -> Tensor:                         # m (M, …) → (c)
@@ -54,6 +58,7 @@ public final class Routes {
    * @return (c, …) and (c, …)
    */
   public static NDList draw(NDArray w, NDArray b, int copies) {
+    RandomState.alsoOnHost();
     return DRAW.callForAll(w, b, Tensors.scalar(copies));
   }
 

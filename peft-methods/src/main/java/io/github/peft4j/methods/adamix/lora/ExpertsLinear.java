@@ -3,6 +3,7 @@ package io.github.peft4j.methods.adamix.lora;
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Dropout;
 import io.github.peft4j.kernel.Kernel;
+import io.github.peft4j.kernel.RandomState;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.methods.adamix.Experts;
 import io.github.peft4j.methods.adamix.Routes;
@@ -87,7 +88,9 @@ final class ExpertsLinear extends TunerLayer<NDArray, NDArray> implements LowRan
     }
     NDArray dropped = dropout > 0 ? Dropout.of(dropout).call(x) : x;
     NDArray copies = Tensors.scalar(base.context().copies());
-    return routed.call(dropped, base.forward(x), a.value(), b.value(), copies);
+    NDArray y = base.forward(x);
+    RandomState.alsoOnHost();
+    return routed.call(dropped, y, a.value(), b.value(), copies);
   }
 
   @Override

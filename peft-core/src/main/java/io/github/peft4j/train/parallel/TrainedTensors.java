@@ -1,4 +1,4 @@
-package io.github.peft4j.train;
+package io.github.peft4j.train.parallel;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
@@ -16,7 +16,7 @@ import java.util.Map;
 import java.util.Objects;
 
 /** The tensors that a step of a training changes, by name. */
-final class TrainedTensors implements AutoCloseable {
+public final class TrainedTensors implements AutoCloseable {
 
   private static final Kernel LARGEST_NORM =
       Kernel.of(
@@ -48,7 +48,7 @@ final class TrainedTensors implements AutoCloseable {
   }
 
   /** The adapter's tensors, the optimizer's moments, and the buffers of the adapter's method. */
-  Map<String, NDArray> all() {
+  public Map<String, NDArray> all() {
     return Collections.unmodifiableMap(all);
   }
 
@@ -56,7 +56,7 @@ final class TrainedTensors implements AutoCloseable {
    * Whether every element of the adapter's trainable tensors is finite. The 2-norm is checked
    * first, because it is much faster; its squares may overflow.
    */
-  boolean areFinite() {
+  public boolean areFinite() {
     return isFinite(2) || isFinite(Double.POSITIVE_INFINITY);
   }
 
@@ -67,16 +67,22 @@ final class TrainedTensors implements AutoCloseable {
   }
 
   /** A copy of the adapter's tensors and of its method's buffers, in Java's memory. */
-  Map<String, float[]> copy() {
+  public Map<String, float[]> copy() {
     Map<String, float[]> values = new LinkedHashMap<>();
     adapter.forEach((name, tensor) -> values.put(name, Tensors.floats(tensor)));
     return values;
   }
 
   /** Sets the tensors to values that {@link #copy} returned. */
-  void set(Map<String, float[]> values) {
+  public void set(Map<String, float[]> values) {
     values.forEach(
         (name, numbers) -> set(Objects.requireNonNull(adapter.get(name), name), numbers));
+  }
+
+  /** Sets all tensors to the values that they have on another device. */
+  void copyFrom(TrainedTensors others) {
+    all.forEach(
+        (name, tensor) -> Tensors.copy(tensor, Objects.requireNonNull(others.all.get(name), name)));
   }
 
   private static void set(NDArray tensor, float[] numbers) {

@@ -1,0 +1,289 @@
+package io.github.peft4j.train.parallel;
+
+import ai.djl.Device;
+import ai.djl.engine.EngineException;
+import ai.djl.ndarray.NDArray;
+import io.github.peft4j.AdapterTraining;
+import io.github.peft4j.kernel.RandomState;
+import io.github.peft4j.kernel.Scope;
+import io.github.peft4j.train.optimizer.Gradients;
+import io.github.peft4j.train.step.Backpropagation;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.BitSet;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.function.Consumer;
+import java.util.function.Function;
+import java.util.function.Supplier;
+import java.util.stream.Stream;
+
+/**
+ * The replicas of a training, one for each device. The first is the user's own model, and runs on
+ * the thread that calls; each of the others has a thread of its own.
+ *
+ * <p>A step is the one that a single device would make of the same parts. Each part is computed by
+ * one replica, with the random numbers of the part. The gradients are added up on the first device,
+ * in the order of the devices, and handed out; then each replica makes the same update.
+ */
+public final class Replicas implements AutoCloseable {
+
+  private final Replica first;
+  private final List<Other> others = new ArrayList<>();
+
+  /** Whether one replica has failed in what all of them do now. */
+  private volatile boolean failing;
+
+  /** A replica beside the first, with its thread. */
+  private record Other(Replica replica, ExecutorService thread) {}
+
+  /**
+   * Creates replicas.
+   *
+   * @param training of the user's model, on the first device. It stays open when this is closed
+   * @param more the other devices. Each gets a copy of the model
+   * @throws IllegalStateException if the model cannot be copied; the message says why
+   */
+  public Replicas(AdapterTraining training, List<Device> more, ReplicaSettings settings) {
+    this.first = new Replica(training, settings);
+    try {
+      for (Device device : more) {
+        add(training.copy(device), settings);
+      }
+    } catch (RuntimeException | OutOfMemoryError e) {
+      close();
+      throw e;
+    }
+  }
+
+  private void add(AdapterTraining copy, ReplicaSettings settings) {
+    try {
+      String name = "peft4j-training-" + copy.base().device() + "-" + (others.size() + 1);
+      others.add(
+          new Other(
+              new Replica(copy, settings),
+              Executors.newSingleThreadExecutor(
+                  work -> {
+                    Thread thread = new Thread(work, name);
+                    thread.setDaemon(true);
+                    return thread;
+                  })));
+    } catch (RuntimeException | OutOfMemoryError e) {
+      copy.close();
+      throw e;
+    }
+  }
+
+  /** The replica of the user's model. */
+  public Replica first() {
+    return first;
+  }
+
+  /** The number of replicas. */
+  public int size() {
+    return 1 + others.size();
+  }
+
+  /**
+   * Computes the gradients of parts. They are dealt round: part i to replica i modulo n.
+   *
+   * @param scale factor of each label's loss in the gradient
+   * @return the results in the order of the parts
+   */
+  public List<Backpropagation.Result> backpropagate(List<Part> parts, double scale) {
+    Backpropagation.Result[] results = new Backpropagation.Result[parts.size()];
+    List<Replica> all = all();
+    each(
+        replica -> {
+          for (int i = all.indexOf(replica); i < parts.size() && !failing; i += all.size()) {
+            try (Scope scope = new Scope()) {
+              results[i] = replica.backpropagate(parts.get(i), scale);
+            }
+          }
+          return results;
+        });
+    return Arrays.asList(results);
+  }
+
+  /**
+   * Computes a part on each device, as if it were a step's. It leaves gradients.
+   *
+   * @param scale factor of each label's loss in the gradient
+   */
+  public void tryOut(Part part, double scale) {
+    each(
+        replica -> {
+          try (Scope scope = new Scope()) {
+            return replica.backpropagate(part, scale);
+          }
+        });
+  }
+
+  /**
+   * Ends the gradients of a step: adds up those of the replicas, adds that of the penalties, and
+   * gives the sum to each replica.
+   *
+   * @param scale factor of the penalties' gradient
+   * @return the sum of the penalties
+   */
+  public double share(double scale) {
+    if (others.isEmpty()) {
+      return first.penalty(scale);
+    }
+    addUp();
+    double penalty = first.penalty(scale);
+    handOut();
+    return penalty;
+  }
+
+  private void addUp() {
+    BitSet reached = new BitSet();
+    all().forEach(replica -> reached.or(replica.gradients().reached()));
+    all().forEach(replica -> replica.gradients().reach(reached));
+    if (reached.isEmpty()) {
+      return;
+    }
+    for (Other other : others) {
+      try (Scope scope = new Scope()) {
+        first.gradients().add(on(first, other.replica().gradients().flat()));
+      }
+    }
+  }
+
+  private void handOut() {
+    BitSet reached = first.gradients().reached();
+    if (reached.isEmpty()) {
+      return;
+    }
+    try (Scope scope = new Scope()) {
+      NDArray sum = first.gradients().flat();
+      for (Other other : others) {
+        Gradients gradients = other.replica().gradients();
+        gradients.reach(reached);
+        gradients.set(on(other.replica(), sum));
+      }
+    }
+  }
+
+  private static NDArray on(Replica replica, NDArray array) {
+    return array.toDevice(replica.model().device(), false);
+  }
+
+  /**
+   * Sets all replicas to the tensors after a step.
+   *
+   * @param values sets those of the first replica
+   * @param step the number of steps done
+   * @param total the number of steps of the training
+   */
+  public void restore(Consumer<TrainedTensors> values, int step, int total) {
+    values.accept(first.tensors());
+    others.forEach(other -> other.replica().tensors().copyFrom(first.tensors()));
+    all().forEach(replica -> replica.listener().resumed(step, total));
+  }
+
+  /** Sets the gradients of all replicas to zero. */
+  public void clearGradients() {
+    all().forEach(replica -> replica.gradients().clear());
+  }
+
+  private List<Replica> all() {
+    return Stream.concat(Stream.of(first), others.stream().map(Other::replica)).toList();
+  }
+
+  /**
+   * Lets each replica do something, all at once.
+   *
+   * @return the result of the first
+   * @throws RuntimeException that of the first replica that failed, with the name of its device if
+   *     there are several. All have ended then
+   */
+  public <R> R each(Function<Replica, R> work) {
+    if (others.isEmpty()) {
+      return work.apply(first);
+    }
+    failing = false;
+    List<CompletableFuture<R>> running =
+        others.stream()
+            .map(
+                other ->
+                    CompletableFuture.supplyAsync(
+                        () -> onItsDevice(other.replica(), work), other.thread()))
+            .toList();
+    List<Supplier<R>> results = new ArrayList<>();
+    results.add(() -> onItsDevice(first, work));
+    running.forEach(future -> results.add(() -> joined(future)));
+    return outcome(results);
+  }
+
+  /** The first of results, when all are there. */
+  private static <R> R outcome(List<Supplier<R>> results) {
+    List<R> values = new ArrayList<>();
+    Throwable failure = null;
+    for (Supplier<R> result : results) {
+      try {
+        values.add(result.get());
+      } catch (RuntimeException | Error e) {
+        if (failure == null) {
+          failure = e;
+        } else {
+          failure.addSuppressed(e);
+        }
+      }
+    }
+    if (failure instanceof Error error) {
+      throw error;
+    } else if (failure instanceof RuntimeException exception) {
+      throw exception;
+    }
+    return values.get(0);
+  }
+
+  private static <R> R joined(CompletableFuture<R> future) {
+    try {
+      return future.join();
+    } catch (CompletionException e) {
+      Throwable cause = e.getCause();
+      if (cause instanceof Error error) {
+        throw error;
+      }
+      throw cause instanceof RuntimeException exception ? exception : e;
+    }
+  }
+
+  /** Other threads may draw on other devices meanwhile. */
+  private <R> R onItsDevice(Replica replica, Function<Replica, R> work) {
+    try (RandomState.Only only = RandomState.only(replica.model().device())) {
+      return work.apply(replica);
+    } catch (RuntimeException e) {
+      failing = true;
+      throw named(replica, e);
+    } catch (Error e) {
+      failing = true;
+      throw e;
+    }
+  }
+
+  private RuntimeException named(Replica replica, RuntimeException e) {
+    String message = "%s, one of %d devices: %s".formatted(replica, size(), e.getMessage());
+    return e instanceof EngineException
+        ? new EngineException(message, e)
+        : e instanceof IllegalArgumentException
+            ? new IllegalArgumentException(message, e)
+            : new IllegalStateException(message, e);
+  }
+
+  /** Frees the copies. The user's model and its training stay open. */
+  @Override
+  public void close() {
+    for (Other other : others) {
+      other.thread().shutdown();
+      other.replica().close();
+      other.replica().training().close();
+    }
+    first.close();
+  }
+}
