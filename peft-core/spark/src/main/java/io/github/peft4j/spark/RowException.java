@@ -1,5 +1,7 @@
 package io.github.peft4j.spark;
 
+import org.jspecify.annotations.Nullable;
+
 /** A row that cannot be used: it says which. */
 public final class RowException extends RuntimeException {
 
@@ -8,7 +10,7 @@ public final class RowException extends RuntimeException {
   private final int partition;
   private final String key;
 
-  RowException(int partition, String key, String what, Throwable cause) {
+  RowException(int partition, String key, String what, @Nullable Throwable cause) {
     super("partition %d, %s: %s".formatted(partition, key, what), cause);
     this.partition = partition;
     this.key = key;

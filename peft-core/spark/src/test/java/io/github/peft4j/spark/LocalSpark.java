@@ -1,5 +1,8 @@
 package io.github.peft4j.spark;
 
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import org.apache.spark.sql.SparkSession;
 
 /** Sessions of Spark on this machine, reachable from this machine only. */
@@ -7,7 +10,29 @@ final class LocalSpark {
 
   private LocalSpark() {}
 
-  static SparkSession.Builder builder(String master) {
+  /** Tasks are threads of this process. */
+  static SparkSession.Builder threads(int count) {
+    return builder("local[%d]".formatted(count));
+  }
+
+  /**
+   * Executors are processes of one core each. The environment needs SPARK_HOME, a folder that is
+   * written to, and SPARK_SCALA_VERSION.
+   */
+  static SparkSession.Builder processes(int count) throws IOException {
+    Files.createDirectories(Path.of(System.getenv("SPARK_HOME"), "jars"));
+    return builder("local-cluster[%d,1,1024]".formatted(count))
+        .config("spark.executor.memory", "1g")
+        .config("spark.executor.heartbeatInterval", "1s")
+        .config("spark.executor.extraClassPath", System.getProperty("java.class.path"))
+        .config(
+            "spark.executor.extraJavaOptions",
+            "-Dai.djl.offline=true -Dorg.slf4j.simpleLogger.defaultLogLevel=info -XX:TieredStopAtLevel=1")
+        .config("spark.executorEnv.OMP_NUM_THREADS", "1")
+        .config("spark.executorEnv.OPT_OUT_TRACKING", "true");
+  }
+
+  private static SparkSession.Builder builder(String master) {
     return (SparkSession.Builder)
         SparkSession.builder()
             .master(master)

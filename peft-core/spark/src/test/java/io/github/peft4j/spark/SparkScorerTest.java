@@ -57,7 +57,7 @@ class SparkScorerTest {
         model.save(temp.resolve("adapter" + i).toString());
       }
     }
-    spark = LocalSpark.builder("local[2]").getOrCreate();
+    spark = LocalSpark.threads(2).getOrCreate();
   }
 
   @AfterAll
