@@ -245,15 +245,19 @@ public final class SparkFineTuner {
     ProgressLog log = new ProgressLog(task.progress());
     spark.sc().addSparkListener(log);
     try {
+      // Spark tries a barrier stage again only if it is not the last one of its job.
       List<TrainingTask.Outcome> outcomes =
           spark
               .parallelize(IntStream.range(0, tasks).boxed().toList(), tasks)
               .rdd()
               .barrier()
-              .mapPartitions(
-                  new Work(task), false, ClassTag.<TrainingTask.Outcome>apply(TrainingTask.Outcome.class))
+              .mapPartitions(new Work(task), false, ClassTag.<byte[]>apply(byte[].class))
               .toJavaRDD()
-              .collect();
+              .repartition(1)
+              .collect()
+              .stream()
+              .map(TrainingTask.Outcome::read)
+              .toList();
       outcomes.stream()
           .map(TrainingTask.Outcome::error)
           .filter(Objects::nonNull)
@@ -262,7 +266,11 @@ public final class SparkFineTuner {
               error -> {
                 throw new IllegalArgumentException(error);
               });
-      return Objects.requireNonNull(outcomes.get(0).training());
+      return outcomes.stream()
+          .map(TrainingTask.Outcome::training)
+          .filter(Objects::nonNull)
+          .findFirst()
+          .orElseThrow();
     } finally {
       spark.sc().removeSparkListener(log);
     }
@@ -270,7 +278,7 @@ public final class SparkFineTuner {
 
   /** The task, as Spark calls it. */
   private static final class Work
-      extends AbstractFunction1<Iterator<Integer>, Iterator<TrainingTask.Outcome>>
+      extends AbstractFunction1<Iterator<Integer>, Iterator<byte[]>>
       implements Serializable {
 
     private static final long serialVersionUID = 1;
@@ -282,10 +290,10 @@ public final class SparkFineTuner {
     }
 
     @Override
-    public Iterator<TrainingTask.Outcome> apply(Iterator<Integer> numbers) {
+    public Iterator<byte[]> apply(Iterator<Integer> numbers) {
       try {
         return CollectionConverters.asScala(
-            List.of(task.run(BarrierTaskContext.get())).iterator());
+            List.of(task.run(BarrierTaskContext.get()).bytes()).iterator());
       } catch (IOException e) {
         throw new UncheckedIOException(e);
       }

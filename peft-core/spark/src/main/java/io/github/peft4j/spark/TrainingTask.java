@@ -10,7 +10,11 @@ import io.github.peft4j.train.report.CheckpointEvent;
 import io.github.peft4j.train.report.EvaluationEvent;
 import io.github.peft4j.train.report.StartEvent;
 import io.github.peft4j.train.report.TrainingListener;
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.ObjectInputStream;
+import java.io.ObjectOutputStream;
 import java.io.Serializable;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -20,6 +24,7 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.TreeMap;
 import java.util.stream.Stream;
 import org.apache.spark.BarrierTaskContext;
@@ -57,6 +62,23 @@ record TrainingTask(
       implements Serializable {
 
     static final Outcome DONE = new Outcome(null, null);
+
+    /** This as bytes, whatever serialiser Spark has. */
+    byte[] bytes() throws IOException {
+      ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+      try (ObjectOutputStream out = new ObjectOutputStream(bytes)) {
+        out.writeObject(this);
+      }
+      return bytes.toByteArray();
+    }
+
+    static Outcome read(byte[] bytes) {
+      try (ObjectInputStream in = new ObjectInputStream(new ByteArrayInputStream(bytes))) {
+        return (Outcome) in.readObject();
+      } catch (IOException | ClassNotFoundException e) {
+        throw new IllegalStateException("the result of a task cannot be read: " + e, e);
+      }
+    }
   }
 
   Outcome run(BarrierTaskContext task) throws IOException {
@@ -148,7 +170,7 @@ record TrainingTask(
   }
 
   private Outcome train(BarrierTaskContext task, Prepared prepared, Path work) throws IOException {
-    FineTuner tuner = java.util.Objects.requireNonNull(prepared.tuner);
+    FineTuner tuner = Objects.requireNonNull(prepared.tuner);
     int rank = task.partitionId();
     try (Ring.Door door = Ring.Door.open(host())) {
       List<String> addresses = List.of(task.allGather(door.address()));
@@ -231,7 +253,7 @@ record TrainingTask(
   private static SparkTraining result(
       BarrierTaskContext task, Prepared prepared, TrainingReport report, long first, Path work)
       throws IOException {
-    PeftModel model = java.util.Objects.requireNonNull(prepared.model);
+    PeftModel model = Objects.requireNonNull(prepared.model);
     Path folder = work.resolve("adapter");
     model.save(folder.toString());
     Map<String, byte[]> files = new LinkedHashMap<>();

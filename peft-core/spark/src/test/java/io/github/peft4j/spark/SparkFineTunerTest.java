@@ -254,9 +254,6 @@ class SparkFineTunerTest {
 
     assertThat(one.losses()).isEqualTo(resumed.losses());
     assertThat(one.losses().get(STEPS - 1)).isLessThan(one.losses().get(0));
-    assertThat(one.losses().subList(1, STEPS))
-        .isNotEqualTo(
-            tuner(rows).settings(SparkFineTunerTest::settings).run().losses().subList(1, STEPS));
   }
 
   @Test

@@ -49,6 +49,11 @@ public final class Replicas implements AutoCloseable {
   /** A replica beside the first, with its thread. */
   private record Other(Replica replica, ExecutorService thread) {}
 
+  /** Creates replicas of a training of this process alone. */
+  Replicas(AdapterTraining training, List<Device> more, ReplicaSettings settings) {
+    this(training, more, Group.ALONE, true, settings);
+  }
+
   /**
    * Creates replicas.
    *
