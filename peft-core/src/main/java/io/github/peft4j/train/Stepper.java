@@ -6,8 +6,10 @@ import io.github.peft4j.kernel.OutOfDeviceMemoryException;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.train.evaluation.BatchFeed;
+import io.github.peft4j.train.optimizer.Gradients;
 import io.github.peft4j.train.optimizer.LossScaler;
 import io.github.peft4j.train.parallel.Part;
+import io.github.peft4j.train.parallel.Replica;
 import io.github.peft4j.train.parallel.Replicas;
 import io.github.peft4j.train.step.Activations;
 import io.github.peft4j.train.step.Backpropagation;
@@ -107,7 +109,7 @@ final class Stepper {
       boolean overflowed = overflows(loss);
       double norm =
           overflowed
-              ? replicas.first().gradients().clip(0)
+              ? gradients(replicas.first()).clip(0)
               : replicas.each(
                   replica ->
                       replica
@@ -166,7 +168,7 @@ final class Stepper {
                 }
                 return batch;
               });
-      replicas.clearGradients();
+      forget(step);
       LOG.info(
           "of a batch of {}, {} at once fit into the device's memory: tried with the longest, a {}",
           rows(settings.batchSize),
@@ -188,7 +190,7 @@ final class Stepper {
       try {
         return OutOfDeviceMemoryException.guard(() -> doing(step), this::advice, code);
       } catch (OutOfDeviceMemoryException e) {
-        replicas.clearGradients();
+        forget(step);
         int rows = plan.rowsAtOnce();
         if (!settings.autoBatchSize || rows == 1) {
           throw e;
@@ -197,6 +199,14 @@ final class Stepper {
         LOG.info("{}. From here on, {} at most at once", e.fact(), rows(rows / 2));
       }
     }
+  }
+
+  private void forget(long step) {
+    replicas.forget((int) step, (int) setup.totalSteps());
+  }
+
+  private static Gradients gradients(Replica replica) {
+    return replica.update().optimizer().gradients();
   }
 
   private String doing(long step) {
@@ -242,7 +252,7 @@ final class Stepper {
     if (!scaler.isOn()) {
       return false;
     }
-    boolean finite = replicas.each(replica -> replica.gradients().unscale(scaler.scale()));
+    boolean finite = replicas.each(replica -> gradients(replica).unscale(scaler.scale()));
     boolean overflowed = !finite && scaler.canFall() && Double.isFinite(loss);
     if (finite || overflowed) {
       scaler.update(overflowed);

@@ -37,6 +37,9 @@ import org.jspecify.annotations.Nullable;
  * rows that are padded, of similar length, and packed. With {@code --data} it measures trainings on
  * the prompts and answers of a file instead, in the same three cases.
  *
+ * <p>With {@code --devices 2} each training is measured on one device and on two, which have {@code
+ * --batch} sequences each.
+ *
  * <p>{@link BenchTable} makes a table of the lines. {@code peft-examples/bench} measures Hugging
  * Face PEFT in the same way.
  */
@@ -61,6 +64,7 @@ public final class Bench {
           [--rows NAME,...]   some of padded, by-length and packed, with --ragged; all by default
           [--warm-up N]       steps before, in which the JVM compiles: 10 by default, 3 of decode
           [--steps N]         measured steps, 8 by default
+          [--devices N]       trains on one device, and on N together: --batch sequences on each
           [--precision NAME]  float32, bfloat16, float16 or float64
           [--quantize NAME]   keeps frozen weights in fewer bits: nf4, nf4-double, fp4, fp4-double,
                               int8, float8-two-layouts or float8-one-layout
@@ -109,15 +113,23 @@ public final class Bench {
       }
     }
     for (String shape : arguments.list("shape", "tiny")) {
-      measure(measurement(Shape.of(shape)));
+      for (int devices : devices()) {
+        measure(measurement(Shape.of(shape), devices));
+      }
     }
   }
 
-  private List<String> cases() {
-    return arguments.list("cases", "recompute,train,inference");
+  /** One, and as many as are asked for: both in one call can be compared. */
+  private int[] devices() {
+    return arguments.has("devices") ? new int[] {1, arguments.count("devices", 2)} : new int[] {0};
   }
 
-  private Measurement measurement(Shape shape) {
+  private List<String> cases() {
+    return arguments.list(
+        "cases", arguments.has("devices") ? "train" : "recompute,train,inference");
+  }
+
+  private Measurement measurement(Shape shape, int devices) {
     return new Measurement(
         shape,
         method(),
@@ -128,6 +140,7 @@ public final class Bench {
         arguments.count("new-tokens", 128),
         arguments.integer("warm-up", 0),
         steps(),
+        devices,
         arguments.text("revision", ""));
   }
 

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.AdapterTraining;
 import io.github.peft4j.PeftModel;
@@ -181,6 +182,23 @@ abstract class MethodContract {
     try (PeftModel model = adapted(method, tiny, Precision.FLOAT64)) {
       float[] with = logits(tiny, model);
       assertClose("logits", with, logits(tiny, model.disable()), 1e-6);
+    }
+  }
+
+  @ParameterizedTest(name = "{0} on {1}")
+  @MethodSource("cases")
+  void aCopyOnAnotherDeviceIsTheSame(MethodCase method, TinyModel tiny) {
+    try (PeftModel model = perturbed(method, tiny, Precision.FLOAT32)) {
+      train(tiny, model, 1);
+      float[] logits = logits(tiny, model);
+      try (AdapterTraining training = model.train(NAME);
+          AdapterTraining copy = training.copy(Device.cpu());
+          ModelCall call = copy.newCall();
+          NDArray copied = call.logits(tiny.input(model))) {
+        assertThat(Tensors.floats(copied)).isEqualTo(logits);
+        assertThat(copy.adapter()).isNotSameAs(training.adapter());
+      }
+      assertThat(logits(tiny, model)).isEqualTo(logits);
     }
   }
 

@@ -16,6 +16,7 @@ import io.github.peft4j.tuner.training.ParameterGroup;
 import io.github.peft4j.tuner.training.StepListener;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -30,6 +31,7 @@ public final class Replica implements AutoCloseable {
   private final List<Trainable> resting;
   private final Update update;
   private final TrainedTensors tensors;
+  private final Gradients gradients;
   private final Backpropagation backpropagation;
   private final @Nullable KeptStates kept;
 
@@ -59,6 +61,9 @@ public final class Replica implements AutoCloseable {
       rest(listener);
       throw e;
     }
+    this.gradients =
+        new Gradients(
+            Stream.concat(groups.keySet().stream(), listener.trained().stream()).toList());
     this.backpropagation = new Backpropagation(training, settings.activations());
     this.kept = settings.keptStates() == 0 ? null : new KeptStates(settings.keptStates());
   }
@@ -83,9 +88,9 @@ public final class Replica implements AutoCloseable {
     return update;
   }
 
-  /** The gradients of this device. */
-  public Gradients gradients() {
-    return update.optimizer().gradients();
+  /** The gradients of all that is trained on this device, also by the method itself. */
+  Gradients gradients() {
+    return gradients;
   }
 
   /** What a step changes. */
@@ -108,6 +113,11 @@ public final class Replica implements AutoCloseable {
         BatchFeed.targets(model, batch),
         scale,
         part.seed());
+  }
+
+  /** Does without a part in a step. */
+  void prepare() {
+    backpropagation.prepare();
   }
 
   /**
@@ -135,6 +145,7 @@ public final class Replica implements AutoCloseable {
       kept.close();
     }
     tensors.close();
+    gradients.close();
     update.optimizer().close();
     rest(update.listener());
   }

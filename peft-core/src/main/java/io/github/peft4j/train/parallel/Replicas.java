@@ -62,6 +62,7 @@ public final class Replicas implements AutoCloseable {
    * @param group the processes of the training
    * @param summed whether gradients are summed over the group, and not over this process alone
    * @throws IllegalStateException if the model cannot be copied; the message says why
+   * @throws IllegalArgumentException if the method's steps have to run on one device
    */
   public Replicas(
       AdapterTraining training,
@@ -73,6 +74,9 @@ public final class Replicas implements AutoCloseable {
     this.members = new Members(group);
     this.summed = summed;
     try {
+      if (!more.isEmpty() || !members.isAlone()) {
+        requireSeveral(training);
+      }
       for (Device device : more) {
         add(training.copy(device), settings);
       }
@@ -80,6 +84,17 @@ public final class Replicas implements AutoCloseable {
       close();
       throw e;
     }
+  }
+
+  private void requireSeveral(AdapterTraining training) {
+    first
+        .listener()
+        .whyOneDevice()
+        .ifPresent(
+            why -> {
+              throw new IllegalArgumentException(
+                  training.adapter() + " cannot be trained on several devices: " + why);
+            });
   }
 
   private void add(AdapterTraining copy, ReplicaSettings settings) {
@@ -147,6 +162,9 @@ public final class Replicas implements AutoCloseable {
     each(
         replica -> {
           int worker = members.rank() * all.size() + all.indexOf(replica);
+          if (worker >= parts.size()) {
+            replica.prepare();
+          }
           for (int i = worker; i < parts.size() && !failing; i += workers) {
             try (Scope scope = new Scope()) {
               results[i] = replica.backpropagate(parts.get(i), scale);
@@ -278,9 +296,24 @@ public final class Replicas implements AutoCloseable {
     others.forEach(other -> other.replica().tensors().copyFrom(first.tensors()));
   }
 
-  /** Sets the gradients of all replicas to zero. */
-  public void clearGradients() {
-    all().forEach(replica -> replica.gradients().clear());
+  /** Whether all replicas have the same tensors, bit by bit. It reads them all. */
+  public boolean areAlike() {
+    return others.stream().allMatch(other -> other.replica().tensors().isLike(first.tensors()));
+  }
+
+  /**
+   * Forgets what passes have left since the last update.
+   *
+   * @param step the number of steps done
+   * @param total the number of steps of the training
+   */
+  public void forget(int step, int total) {
+    all()
+        .forEach(
+            replica -> {
+              replica.gradients().clear();
+              replica.listener().resumed(step, total);
+            });
   }
 
   private List<Replica> all() {

@@ -9,6 +9,7 @@ import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.train.optimizer.Update;
 import io.github.peft4j.tuner.Trainable;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -83,6 +84,16 @@ public final class TrainedTensors implements AutoCloseable {
   void copyFrom(TrainedTensors others) {
     all.forEach(
         (name, tensor) -> Tensors.copy(tensor, Objects.requireNonNull(others.all.get(name), name)));
+  }
+
+  /** Whether all tensors have the values that they have on another device. */
+  boolean isLike(TrainedTensors others) {
+    return all.entrySet().stream()
+        .allMatch(
+            each ->
+                Arrays.equals(
+                    Tensors.floats(each.getValue()),
+                    Tensors.floats(Objects.requireNonNull(others.all.get(each.getKey())))));
   }
 
   private static void set(NDArray tensor, float[] numbers) {

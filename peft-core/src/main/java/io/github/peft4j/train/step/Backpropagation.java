@@ -169,6 +169,20 @@ public final class Backpropagation implements AutoCloseable {
         .toList();
   }
 
+  /** Prepares the layers for a step, as its batches do. For a step none of whose batches runs here. */
+  public void prepare() {
+    try (ModelCall call = adapted.newCall();
+        Scope scope = new Scope()) {
+      List<TunerLayer<?, ?>> trained = trained(call);
+      trained.forEach(layer -> layer.onTraining(true));
+      trained.forEach(layer -> layer.onTraining(false));
+    }
+  }
+
+  private static List<TunerLayer<?, ?>> trained(ModelCall call) {
+    return call.adapters().all().stream().filter(TunerLayer::trains).toList();
+  }
+
   /** The passes of a batch: forward, the loss down to the hidden states, backward. */
   private <R> R passes(
       ModelCall call,
@@ -181,8 +195,7 @@ public final class Backpropagation implements AutoCloseable {
     int copies = objective.copies();
     int replicas = ModelRun.replicas(objective, call.adapters());
     TransformerModel model = call.model();
-    List<TunerLayer<?, ?>> trained =
-        call.adapters().all().stream().filter(TunerLayer::trains).toList();
+    List<TunerLayer<?, ?>> trained = trained(call);
     trained.forEach(layer -> layer.onTraining(true));
     try (Tape.Recording tape = tapes.apply(seed);
         Pass pass = new Pass(tape, null, call.adapters()).training().copies(copies);

@@ -1,6 +1,7 @@
 package io.github.peft4j.tuner.training;
 
 import ai.djl.ndarray.NDArray;
+import io.github.peft4j.tuner.Trainable;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -38,6 +39,16 @@ record StepListeners(List<StepListener> listeners) implements StepListener {
   @Override
   public void resumed(int step, int totalSteps) {
     listeners.forEach(listener -> listener.resumed(step, totalSteps));
+  }
+
+  @Override
+  public List<Trainable> trained() {
+    return listeners.stream().flatMap(listener -> listener.trained().stream()).toList();
+  }
+
+  @Override
+  public Optional<String> whyOneDevice() {
+    return listeners.stream().flatMap(listener -> listener.whyOneDevice().stream()).findFirst();
   }
 
   @Override

@@ -24,6 +24,7 @@ import org.jspecify.annotations.Nullable;
  * @param newTokens tokens to generate
  * @param warmUp steps before those that are measured; 0 for ten, or three of generation
  * @param steps measured steps
+ * @param devices that train together, each on as many rows; 0 for a training that knows of no others
  * @param revision of the code, for the result; may be empty
  */
 public record Measurement(
@@ -36,6 +37,7 @@ public record Measurement(
     int newTokens,
     int warmUp,
     int steps,
+    int devices,
     String revision) {
 
   /** The names of the cases. */
@@ -106,6 +108,9 @@ public record Measurement(
     settings.put("rows", feed.rows());
     String numbers = model.base().precision() + (quantize.isEmpty() ? "" : " " + quantize);
     settings.put("precision", numbers.toLowerCase(Locale.ROOT));
+    if (devices > 0) {
+      settings.put("devices", devices);
+    }
     settings.put("batch", batch);
     settings.put("length", length);
     settings.put("new_tokens", name.equals("decode") ? newTokens : 0);
@@ -132,7 +137,9 @@ public record Measurement(
 
   private Work training(PeftModel model, Activations activations) {
     method.required();
-    return new Training(model, method, activations);
+    return devices > 0
+        ? new ParallelTraining(model, method, activations, devices)
+        : new Training(model, method, activations);
   }
 
   private static Map<String, Object> numbers(Feed feed, Timing timing) {

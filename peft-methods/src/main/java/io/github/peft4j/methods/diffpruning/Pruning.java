@@ -90,6 +90,11 @@ final class Pruning implements StepListener {
   }
 
   @Override
+  public List<Trainable> trained() {
+    return List.copyOf(alphas);
+  }
+
+  @Override
   public Optional<String> unfinished() {
     return Optional.of("diff pruning trains all entries until its cut, and it may come before");
   }

@@ -10,6 +10,7 @@ import io.github.peft4j.tuner.training.StepListener;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /** Exchanges entries after certain steps; before them, candidates accumulate gradients. */
@@ -70,6 +71,15 @@ final class Reselection implements StepListener {
     steps = Math.round(Tensors.floats(accumulated())[0]);
     layers.forEach(layer -> layer.candidates().resumed(steps > 0));
     openAfter(step);
+  }
+
+  @Override
+  public Optional<String> whyOneDevice() {
+    return byMoments()
+        ? Optional.empty()
+        : Optional.of(
+            "SpIEL by accumulated gradients takes its candidates from the gradient of a step's first"
+                + " batch: take SpielConfig.ma()");
   }
 
   @Override

@@ -1,0 +1,407 @@
+package io.github.peft4j.methods.train;
+
+import static io.github.peft4j.methods.adapter.Closeness.assertClose;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
+
+import ai.djl.Device;
+import ai.djl.engine.EngineException;
+import ai.djl.ndarray.NDArray;
+import io.github.peft4j.Peft;
+import io.github.peft4j.PeftModel;
+import io.github.peft4j.composition.Composition;
+import io.github.peft4j.config.PeftConfig;
+import io.github.peft4j.data.ClassificationExample;
+import io.github.peft4j.data.Dataset;
+import io.github.peft4j.data.Example;
+import io.github.peft4j.data.Examples;
+import io.github.peft4j.data.PromptExample;
+import io.github.peft4j.kernel.OutOfDeviceMemoryException;
+import io.github.peft4j.kernel.Precision;
+import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.methods.adalora.AdaLoraConfig;
+import io.github.peft4j.methods.adamix.lora.AdaMixLoraConfig;
+import io.github.peft4j.methods.adapter.TinyModels;
+import io.github.peft4j.methods.diffpruning.DiffPruningConfig;
+import io.github.peft4j.methods.dylora.DyLoraConfig;
+import io.github.peft4j.methods.lora.LoraConfig;
+import io.github.peft4j.methods.lora.init.LoraInitialization;
+import io.github.peft4j.methods.prompttuning.PromptTuningConfig;
+import io.github.peft4j.methods.spiel.SpielConfig;
+import io.github.peft4j.methods.vera.VeraConfig;
+import io.github.peft4j.train.FineTuner;
+import io.github.peft4j.train.TrainingReport;
+import io.github.peft4j.train.objective.Objective;
+import io.github.peft4j.train.objective.Outputs;
+import io.github.peft4j.train.step.Activations;
+import io.github.peft4j.transformer.config.Task;
+import io.github.peft4j.transformer.loss.CrossEntropy;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.UnaryOperator;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** Trainings on two devices, which are the CPU twice, beside one device with the same parts. */
+class SeveralDevicesTest {
+
+  private static final Device CPU = Device.cpu();
+  private static final String LACKING =
+      "CUDA out of memory. Tried to allocate 136.00 MiB. GPU 0 has a total capacity of 23.49 GiB of"
+          + " which 116.19 MiB is free. Including non-PyTorch memory, this process has 22.92 GiB"
+          + " memory in use. Of the allocated memory 22.54 GiB is allocated by PyTorch, and 2.73 MiB"
+          + " is reserved by PyTorch but unallocated.";
+
+  @TempDir Path folder;
+
+  /** The loss of the task, on a device with room for so many rows. */
+  private record Roomy(int rows) implements Objective {
+
+    private static final Objective OF_TASK = Objective.of(CrossEntropy.PLAIN);
+
+    @Override
+    public NDArray loss(Outputs outputs) {
+      if (outputs.targets().rows() > rows) {
+        throw new EngineException(LACKING);
+      }
+      return OF_TASK.loss(outputs);
+    }
+
+    @Override
+    public boolean isSumOfExamples() {
+      return true;
+    }
+
+    @Override
+    public String toString() {
+      return "loss of the task";
+    }
+  }
+
+  private Path base(String name) {
+    Path base = folder.resolve(name);
+    return Files.exists(base) ? base : TinyModels.copy(name, base);
+  }
+
+  private PeftModel llama(PeftConfig config) {
+    return llama(Precision.FLOAT32, config);
+  }
+
+  private PeftModel llama(Precision precision, PeftConfig config) {
+    return Peft.from(base("tiny-llama")).precision(precision).load().adapt(config);
+  }
+
+  private static LoraConfig lora() {
+    return LoraConfig.ofRank(4).loraAlpha(8).loraDropout(0.1).targetModules("all-linear");
+  }
+
+  /** Texts of unequal lengths, ten of them: a batch of six is followed by one of four. */
+  private static Dataset<PromptExample> prompts() {
+    List<PromptExample> examples = new ArrayList<>();
+    for (int i = 0; i < 10; i++) {
+      String words = ("w" + (3 + i) + " w" + (9 - i % 4) + " ").repeat(1 + i % 5).strip();
+      examples.add(new PromptExample(words, " w5 w" + (3 + i)));
+    }
+    return Examples.of(examples);
+  }
+
+  private static FineTuner tuner(PeftModel model, Dataset<? extends Example> examples) {
+    return FineTuner.of(model)
+        .on(examples)
+        .batchSize(6)
+        .steps(6)
+        .learningRate(5e-3)
+        .constant()
+        .quiet();
+  }
+
+  /** What a run leaves. */
+  private record Run(TrainingReport report, List<float[]> values, String config) {
+
+    static Run of(PeftModel model, FineTuner tuner) {
+      TrainingReport report = tuner.run();
+      return new Run(
+          report,
+          Trainings.values(model),
+          model.adapter(PeftModel.DEFAULT).parts().get(0).configText());
+    }
+
+    void requireLike(Run other, double tolerance) {
+      for (int i = 0; i < other.report.losses().size(); i++) {
+        assertThat(report.losses().get(i))
+            .as("loss of step %d", i + 1)
+            .isCloseTo(other.report.losses().get(i), within(tolerance));
+      }
+      for (int i = 0; i < values.size(); i++) {
+        assertClose("tensor " + i, values.get(i), other.values.get(i), 20 * tolerance);
+      }
+      assertThat(config).isEqualTo(other.config);
+    }
+
+  }
+
+  static Stream<PeftConfig> methods() {
+    return Stream.of(
+        lora(),
+        lora().modulesToSave("lm_head"),
+        AdaLoraConfig.ofRanks(4, 2).tinit(1).tfinal(1).deltaT(2).totalStep(6).loraDropout(0.1),
+        VeraConfig.ofRank(8).veraDropout(0.1),
+        DyLoraConfig.ofRank(4),
+        PromptTuningConfig.ofVirtualTokens(3),
+        DiffPruningConfig.defaults(),
+        SpielConfig.ma());
+  }
+
+  /** In 64 bits, so that only rounding can be as small as the tolerance. */
+  @ParameterizedTest
+  @MethodSource("methods")
+  void twoDevicesMakeTheStepsOfOne(PeftConfig config) {
+    Run one;
+    try (PeftModel model = llama(Precision.FLOAT64, config)) {
+      one = Run.of(model, tuner(model, prompts()).objective(new Roomy(3)).autoBatchSize(true));
+      assertThat(one.report().details().microBatchSize()).isEqualTo(3);
+    }
+    try (PeftModel model = llama(Precision.FLOAT64, config)) {
+      Run two = Run.of(model, tuner(model, prompts()).objective(new Roomy(6)).on(CPU, CPU));
+      assertThat(two.report().details().microBatchSize()).isEqualTo(3);
+      assertThat(two.report().tokens()).isEqualTo(one.report().tokens());
+      two.requireLike(one, 1e-8);
+    }
+  }
+
+  static Stream<UnaryOperator<FineTuner>> settings() {
+    return Stream.of(
+        tuner -> tuner,
+        tuner -> tuner.packing(true).maxLength(20),
+        tuner -> tuner.bucketByLength(true),
+        tuner -> tuner.activations(Activations.RECOMPUTED),
+        tuner -> tuner.accumulate(4),
+        tuner -> tuner.validateOn(prompts()).evaluateEvery(2).keepBest());
+  }
+
+  /** With two batches a step or four, each device has whole batches, as one device has. */
+  @ParameterizedTest
+  @MethodSource("settings")
+  void batchesOfAStepAreDealt(UnaryOperator<FineTuner> setting) {
+    Run one;
+    try (PeftModel model = llama(lora())) {
+      one = Run.of(model, setting.apply(tuner(model, prompts()).batchSize(3).accumulate(2)));
+    }
+    try (PeftModel model = llama(lora())) {
+      Run two =
+          Run.of(
+              model, setting.apply(tuner(model, prompts()).batchSize(3).accumulate(2)).on(CPU, CPU));
+      two.requireLike(one, 1e-6);
+      for (int i = 0; i < one.report().evaluations().size(); i++) {
+        assertThat(two.report().evaluations().get(i).metrics().get("loss"))
+            .isCloseTo(one.report().evaluations().get(i).metrics().get("loss"), within(1e-6));
+      }
+    }
+  }
+
+  @Test
+  void aClassifierIsTrained() {
+    List<ClassificationExample> examples = new ArrayList<>();
+    for (int i = 0; i < 9; i++) {
+      examples.add(
+          new ClassificationExample("w" + (3 + i) + " w4".repeat(i % 3), i % 2 == 0 ? "a" : "b"));
+    }
+    List<Run> runs = new ArrayList<>();
+    for (Device[] more : new Device[][] {{}, {CPU, CPU}}) {
+      try (PeftModel model =
+          Peft.load(base("tiny-bert").toString(), Task.classification("a", "b"))
+              .adapt(LoraConfig.ofRank(2).loraDropout(0.1))) {
+        FineTuner tuner =
+            tuner(model, Examples.of(examples)).batchSize(1).accumulate(3).on(CPU, more);
+        runs.add(Run.of(model, tuner.balancedClassWeights()));
+      }
+    }
+    runs.get(1).requireLike(runs.get(0), 1e-6);
+  }
+
+  /** AdaMix brings an objective of its own, and draws its routes on the CPU. */
+  @Test
+  void aMethodsOwnObjectiveComesFromItsDevice() {
+    List<Run> runs = new ArrayList<>();
+    for (Device[] more : new Device[][] {{}, {CPU}}) {
+      try (PeftModel model = llama(AdaMixLoraConfig.ofRank(2))) {
+        runs.add(Run.of(model, tuner(model, prompts()).accumulate(2).on(CPU, more)));
+      }
+    }
+    runs.get(1).requireLike(runs.get(0), 1e-6);
+  }
+
+  @Test
+  void frozenAdaptersBelowAreCopied() {
+    List<Run> runs = new ArrayList<>();
+    for (Device[] more : new Device[][] {{}, {CPU}}) {
+      try (PeftModel model = Peft.load(base("tiny-llama")).adapt("below", lora())) {
+        tuner(model, prompts()).steps(3).run();
+        model.freeze("below").adapt(lora());
+        model.activate(Composition.stack("below", PeftModel.DEFAULT));
+        runs.add(Run.of(model, tuner(model, prompts()).accumulate(2).on(CPU, more)));
+        assertThat(model.adapters()).containsOnlyKeys("below", PeftModel.DEFAULT);
+      }
+    }
+    runs.get(1).requireLike(runs.get(0), 1e-6);
+  }
+
+  @Test
+  void whatHasChangedInTheModelIsCopied() {
+    List<Run> runs = new ArrayList<>();
+    for (Device[] more : new Device[][] {{}, {CPU}}) {
+      try (PeftModel model = Peft.load(base("tiny-llama"))) {
+        model.resizeTokens(44);
+        model.adapt(lora().initLoraWeights(LoraInitialization.RANDOM)).mergeAndUnload();
+        model.adapt(lora());
+        runs.add(Run.of(model, tuner(model, prompts()).accumulate(2).on(CPU, more)));
+      }
+    }
+    runs.get(1).requireLike(runs.get(0), 1e-6);
+  }
+
+  /** Parts, and what they draw, are those of the run that wrote the checkpoint. */
+  @Test
+  void aRunGoesOnWithAnotherNumberOfDevices() {
+    Run whole;
+    try (PeftModel model = llama(lora())) {
+      whole = Run.of(model, tuner(model, prompts()).on(CPU, CPU));
+    }
+    Path run = folder.resolve("run");
+    int done = 0;
+    for (Device[] more : new Device[][] {{CPU}, {}, {CPU, CPU}, {CPU}}) {
+      int until = Math.min(6, done += 2);
+      try (PeftModel model = llama(lora())) {
+        FineTuner tuner = tuner(model, prompts()).on(CPU, more).checkpointTo(run);
+        tuner.listener(
+            Trainings.onStep(
+                event -> {
+                  if (event.step() == until) {
+                    tuner.stop();
+                  }
+                }));
+        Run part = Run.of(model, tuner);
+        if (until == 6) {
+          part.requireLike(whole, 1e-6);
+        }
+      }
+    }
+  }
+
+  /** Fails at one of its losses, on the thread of a copy. */
+  private static final class Failing implements Objective {
+
+    private final AtomicInteger left;
+    private final RuntimeException failure;
+
+    Failing(int after, RuntimeException failure) {
+      this.left = new AtomicInteger(after);
+      this.failure = failure;
+    }
+
+    @Override
+    public NDArray loss(Outputs outputs) {
+      if (Thread.currentThread().getName().startsWith("peft4j-training-")
+          && left.decrementAndGet() == 0) {
+        throw failure;
+      }
+      return Roomy.OF_TASK.loss(outputs);
+    }
+
+    @Override
+    public boolean isSumOfExamples() {
+      return true;
+    }
+  }
+
+  @Test
+  void aFailureOfOneDeviceEndsTheStepAndNamesTheDevice() {
+    try (PeftModel model = llama(lora())) {
+      tuner(model, prompts()).objective(new Roomy(6)).steps(1).on(CPU, CPU).run();
+      long live = Tensors.live();
+      Failing failing = new Failing(3, new UnsupportedOperationException("no such kernel"));
+      assertThatThrownBy(
+              () -> tuner(model, prompts()).accumulate(3).objective(failing).on(CPU, CPU).run())
+          .isInstanceOf(IllegalStateException.class)
+          .hasMessage("cpu(), one of 2 devices: no such kernel")
+          .hasRootCauseInstanceOf(UnsupportedOperationException.class);
+      assertThat(Tensors.live()).isEqualTo(live);
+      tuner(model, prompts()).objective(new Roomy(6)).on(CPU, CPU).run();
+      assertThat(Tensors.live()).isEqualTo(live);
+    }
+  }
+
+  @Test
+  void theDeviceWithTheLeastMemoryDecides() {
+    try (PeftModel model = llama(lora())) {
+      Failing once = new Failing(1, new EngineException(LACKING));
+      assertThat(
+              tuner(model, prompts())
+                  .objective(once)
+                  .autoBatchSize(true)
+                  .on(CPU, CPU)
+                  .run()
+                  .details()
+                  .microBatchSize())
+          .isEqualTo(1);
+      Failing again = new Failing(1, new EngineException(LACKING));
+      assertThatThrownBy(() -> tuner(model, prompts()).objective(again).on(CPU, CPU).run())
+          .isInstanceOf(OutOfDeviceMemoryException.class)
+          .hasMessageContaining("3 rows at once");
+    }
+  }
+
+  @Test
+  void aMethodThatKeepsMoreThanGradientsIsRefused() {
+    try (PeftModel model = llama(SpielConfig.ag())) {
+      assertThatThrownBy(() -> tuner(model, prompts()).on(CPU, CPU).run())
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessageContaining("cannot be trained on several devices")
+          .hasMessageContaining("SpielConfig.ma()");
+      assertThat(tuner(model, prompts()).run().steps()).isEqualTo(6);
+    }
+  }
+
+  @Test
+  void whatCannotBeSplitIsRefused() {
+    try (PeftModel model = llama(lora())) {
+      Objective comparing =
+          new Objective() {
+            @Override
+            public NDArray loss(Outputs outputs) {
+              return Roomy.OF_TASK.loss(outputs);
+            }
+
+            @Override
+            public String toString() {
+              return "comparison";
+            }
+          };
+      assertThatThrownBy(() -> tuner(model, prompts()).objective(comparing).on(CPU, CPU).run())
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessageContaining("comparison may compare the examples of a batch")
+          .hasMessageContaining("accumulate(2)");
+      assertThat(
+              tuner(model, prompts())
+                  .objective(comparing)
+                  .accumulate(2)
+                  .on(CPU, CPU)
+                  .run()
+                  .steps())
+          .isEqualTo(6);
+      assertThatThrownBy(() -> tuner(model, prompts()).batchSize(1).on(CPU, CPU).run())
+          .hasMessageContaining("in 2 parts, but batchSize is 1");
+      assertThatThrownBy(() -> tuner(model, prompts()).on(Device.gpu(7)).run())
+          .hasMessageContaining("the model is on cpu()");
+      assertThatThrownBy(() -> tuner(model, prompts()).on(CPU, Device.gpu(7)).run())
+          .hasMessageContaining("there is no gpu(7)");
+    }
+  }
+}
