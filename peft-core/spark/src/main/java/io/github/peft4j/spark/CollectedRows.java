@@ -19,7 +19,6 @@ import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Encoders;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.functions;
-import org.apache.spark.sql.types.DataTypes;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -48,8 +47,7 @@ record CollectedRows(String[] lines, int[] partitions, RowRoles roles, @Nullable
       }
     }
     Dataset<Row> used =
-        rows.select(
-            columns.stream().distinct().map(functions::col).toArray(Column[]::new));
+        rows.select(columns.stream().distinct().map(functions::col).toArray(Column[]::new));
     List<String> lines = new ArrayList<>();
     List<Integer> partitions = new ArrayList<>();
     used.mapPartitions(new Check(roles.columns(), new RowNames(key), longest), Encoders.STRING())
@@ -68,10 +66,7 @@ record CollectedRows(String[] lines, int[] partitions, RowRoles roles, @Nullable
       throw new IllegalArgumentException(setting + ": the data has no rows");
     }
     return new CollectedRows(
-        lines.toArray(String[]::new),
-        partitions.stream().mapToInt(i -> i).toArray(),
-        roles,
-        key);
+        lines.toArray(String[]::new), partitions.stream().mapToInt(i -> i).toArray(), roles, key);
   }
 
   /** Checks the rows of a partition, on an executor, and writes them as JSON. */

@@ -23,8 +23,7 @@ final class ProgressLog extends SparkListener {
   @Override
   public void onExecutorMetricsUpdate(SparkListenerExecutorMetricsUpdate update) {
     CollectionConverters.asJava(update.accumUpdates())
-        .forEach(
-            task -> CollectionConverters.asJava(task._4()).forEach(info -> log(info)));
+        .forEach(task -> CollectionConverters.asJava(task._4()).forEach(info -> log(info)));
   }
 
   @Override

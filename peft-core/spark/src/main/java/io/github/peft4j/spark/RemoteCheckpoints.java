@@ -3,6 +3,7 @@ package io.github.peft4j.spark;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Objects;
 import java.util.Set;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -54,7 +55,7 @@ final class RemoteCheckpoints {
     if (!files.rename(part, whole)) {
       throw new IOException("cannot rename %s to %s".formatted(part, whole));
     }
-    Set<String> kept = names(checkpoint.getParent());
+    Set<String> kept = names(Objects.requireNonNull(checkpoint.getParent()));
     for (FileStatus old : files.listStatus(folder)) {
       String other = old.getPath().getName();
       if (other.matches(NAME) && !kept.contains(other)) {

@@ -10,17 +10,20 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
+import java.net.SocketException;
 import java.net.SocketTimeoutException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
-import java.util.function.UnaryOperator;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Processes in a ring: each sends to the next one and receives from the one before it. A sum of n
@@ -33,6 +36,11 @@ final class Ring implements Group, AutoCloseable {
 
   /** How often a process that waits looks whether it is to end. */
   private static final int PATIENCE_MILLIS = 500;
+
+  /** How long one that connects may take to say the secret. */
+  private static final int GREETING_MILLIS = 10_000;
+
+  private static final Logger LOG = LoggerFactory.getLogger(Ring.class);
 
   private static final int BUFFER = 1 << 16;
 
@@ -109,24 +117,36 @@ final class Ring implements Group, AutoCloseable {
     server.setSoTimeout(PATIENCE_MILLIS);
     while (true) {
       check.run();
-      try {
-        Socket socket = server.accept();
-        socket.setSoTimeout(PATIENCE_MILLIS);
-        socket.setKeepAlive(true);
-        byte[] said = new byte[word.length];
-        try {
-          readFully(socket.getInputStream(), said, said.length);
-        } catch (EOFException e) {
-          said = new byte[0];
-        }
-        if (MessageDigest.isEqual(said, word)) {
-          return socket;
-        }
-        socket.close(); // somebody else
-      } catch (SocketTimeoutException e) {
-        continue; // the predecessor is not there yet
+      Optional<Socket> socket = next(server);
+      if (socket.isPresent() && says(socket.get(), word)) {
+        socket.get().setSoTimeout(PATIENCE_MILLIS);
+        socket.get().setKeepAlive(true);
+        return socket.get();
       }
     }
+  }
+
+  /** The next to come, or nothing if nobody came for a while. */
+  private static Optional<Socket> next(ServerSocket server) throws IOException {
+    try {
+      return Optional.of(server.accept());
+    } catch (SocketTimeoutException e) {
+      return Optional.empty();
+    }
+  }
+
+  /** Whether one that came knows the word. A stranger that does not is sent away. */
+  private static boolean says(Socket socket, byte[] word) throws IOException {
+    socket.setSoTimeout(GREETING_MILLIS);
+    try {
+      if (MessageDigest.isEqual(socket.getInputStream().readNBytes(word.length), word)) {
+        return true;
+      }
+    } catch (SocketTimeoutException | SocketException e) {
+      LOG.debug("{} said nothing", socket, e);
+    }
+    socket.close();
+    return false;
   }
 
   @Override
@@ -209,7 +229,11 @@ final class Ring implements Group, AutoCloseable {
             Future<?> sending =
                 sender.submit(
                     () -> {
-                      byte[] framed = ByteBuffer.allocate(4 + given.length).putInt(given.length).put(given).array();
+                      byte[] framed =
+                          ByteBuffer.allocate(4 + given.length)
+                              .putInt(given.length)
+                              .put(given)
+                              .array();
                       out.write(framed);
                       return null;
                     });
@@ -276,7 +300,7 @@ final class Ring implements Group, AutoCloseable {
       try {
         socket.close();
       } catch (IOException e) {
-        continue; // it is of no use any more
+        LOG.debug("cannot close {}", socket, e);
       }
     }
   }

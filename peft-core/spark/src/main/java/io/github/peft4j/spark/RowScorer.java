@@ -166,8 +166,7 @@ final class RowScorer implements Iterator<Row> {
     boolean one = batch.stream().allMatch(item -> first.equals(item.adapter()));
     if (!one) {
       return model.using(
-          Composition.perRow(
-              batch.stream().map(item -> String.valueOf(item.adapter())).toList()));
+          Composition.perRow(batch.stream().map(item -> String.valueOf(item.adapter())).toList()));
     }
     return first.equals(Composition.BASE) ? model : model.using(first);
   }

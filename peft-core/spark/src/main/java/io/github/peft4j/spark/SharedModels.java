@@ -7,6 +7,7 @@ import java.time.Duration;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import org.apache.hadoop.conf.Configuration;
@@ -37,6 +38,7 @@ final class SharedModels {
     private @Nullable HadoopFolders files;
     private int users;
     private long uses;
+    private @Nullable Future<?> closing;
 
     private Shared(String name) {
       this.name = name;
@@ -86,6 +88,9 @@ final class SharedModels {
       shared = models.computeIfAbsent(key, k -> new Shared(model.toString()));
       shared.users++;
       shared.uses++;
+      if (shared.closing != null) {
+        shared.closing.cancel(false);
+      }
     }
     try {
       synchronized (shared) {
@@ -131,7 +136,12 @@ final class SharedModels {
       if (shared.model == null || idle.isZero()) {
         close(key, shared);
       } else {
-        closer().schedule(() -> closeIfUnused(key, shared, uses), idle.toMillis(), TimeUnit.MILLISECONDS);
+        shared.closing =
+            closer()
+                .schedule(
+                    () -> closeIfUnused(key, shared, uses),
+                    idle.toMillis(),
+                    TimeUnit.MILLISECONDS);
       }
     }
   }
@@ -172,7 +182,6 @@ final class SharedModels {
   synchronized boolean isLoaded(SparkModel model) {
     return models.entrySet().stream()
         .anyMatch(
-            entry ->
-                entry.getKey().model().equals(model.key()) && entry.getValue().model != null);
+            entry -> entry.getKey().model().equals(model.key()) && entry.getValue().model != null);
   }
 }

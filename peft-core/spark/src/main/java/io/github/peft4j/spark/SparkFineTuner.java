@@ -35,10 +35,10 @@ import scala.runtime.AbstractFunction1;
  * training.save("hdfs:///adapters/support");
  * }</pre>
  *
- * <p>It is the run that {@link FineTuner} makes of the same rows and settings in one process: {@code
- * batchSize} and {@code accumulate} count the rows of all tasks. Each task loads the frozen model
- * and computes its share of each step; the adapter's gradients are summed. Losses are equal up to
- * rounding, and to what dropout draws if a batch is computed in parts.
+ * <p>It is the run that {@link FineTuner} makes of the same rows and settings in one process:
+ * {@code batchSize} and {@code accumulate} count the rows of all tasks. Each task loads the frozen
+ * model and computes its share of each step; the adapter's gradients are summed. Losses are equal
+ * up to rounding, and to what dropout draws if a batch is computed in parts.
  *
  * <p>The tasks are a barrier stage: they run all at once, each on the GPU that Spark gives it or on
  * the CPU. If an executor is lost, Spark tries the stage again, and it goes on from its last
@@ -109,8 +109,8 @@ public final class SparkFineTuner {
   }
 
   /**
-   * Sets the prompt, a template with columns in braces: {@code "{question}\n"}. {@link #answer} sets
-   * the column of the answers.
+   * Sets the prompt, a template with columns in braces: {@code "{question}\n"}. {@link #answer}
+   * sets the column of the answers.
    */
   public SparkFineTuner prompt(String template) {
     this.prompt = template;
@@ -151,8 +151,7 @@ public final class SparkFineTuner {
   /** Sets the most characters of a text, 1 or more; the default is a million. */
   public SparkFineTuner longestText(int characters) {
     if (characters < 1) {
-      throw new IllegalArgumentException(
-          "longestText is " + characters + ", expected 1 or more");
+      throw new IllegalArgumentException("longestText is " + characters + ", expected 1 or more");
     }
     this.longestText = characters;
     return this;
@@ -277,8 +276,7 @@ public final class SparkFineTuner {
   }
 
   /** The task, as Spark calls it. */
-  private static final class Work
-      extends AbstractFunction1<Iterator<Integer>, Iterator<byte[]>>
+  private static final class Work extends AbstractFunction1<Iterator<Integer>, Iterator<byte[]>>
       implements Serializable {
 
     private static final long serialVersionUID = 1;

@@ -38,10 +38,10 @@ public final class SparkModel implements Serializable {
   private final ModelSource source;
   private final LinkedHashMap<String, String> adapters;
 
-  private SparkModel(String place, ModelSource source, LinkedHashMap<String, String> adapters) {
+  private SparkModel(String place, ModelSource source, Map<String, String> adapters) {
     this.place = place;
     this.source = source;
-    this.adapters = adapters;
+    this.adapters = new LinkedHashMap<>(adapters);
   }
 
   /**
@@ -63,7 +63,7 @@ public final class SparkModel implements Serializable {
    * @throws IllegalArgumentException if the source cannot be serialised
    */
   public static SparkModel of(String place, ModelSource source) {
-    SparkModel model = new SparkModel(place, source, new LinkedHashMap<>());
+    SparkModel model = new SparkModel(place, source, Map.of());
     model.key();
     return model;
   }
@@ -77,7 +77,7 @@ public final class SparkModel implements Serializable {
    * @throws IllegalArgumentException if the name is taken
    */
   public SparkModel adapter(String name, String place) {
-    LinkedHashMap<String, String> more = new LinkedHashMap<>(adapters);
+    Map<String, String> more = new LinkedHashMap<>(adapters);
     if (more.put(name, place) != null) {
       throw new IllegalArgumentException("there are two adapters of the name '" + name + "'");
     }

@@ -58,8 +58,7 @@ record TrainingTask(
    * @param error why the settings or the data are of no use: trying again would not help
    * @param training the result, of the first task
    */
-  record Outcome(@Nullable String error, @Nullable SparkTraining training)
-      implements Serializable {
+  record Outcome(@Nullable String error, @Nullable SparkTraining training) implements Serializable {
 
     static final Outcome DONE = new Outcome(null, null);
 

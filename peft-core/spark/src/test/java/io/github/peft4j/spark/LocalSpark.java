@@ -8,6 +8,9 @@ import org.apache.spark.sql.SparkSession;
 /** Sessions of Spark on this machine, reachable from this machine only. */
 final class LocalSpark {
 
+  static final String NOT_ON_THIS_JDK =
+      "Hadoop 3.4.2, which Spark 4.1 brings, calls Subject.getSubject, which JDK 24 took away";
+
   private LocalSpark() {}
 
   /** Tasks are threads of this process. */
@@ -27,13 +30,14 @@ final class LocalSpark {
         .config("spark.executor.extraClassPath", System.getProperty("java.class.path"))
         .config(
             "spark.executor.extraJavaOptions",
-            "-Dai.djl.offline=true -Dorg.slf4j.simpleLogger.defaultLogLevel=info -XX:TieredStopAtLevel=1")
+            "-Dai.djl.offline=true -Dorg.slf4j.simpleLogger.defaultLogLevel=info"
+                + " -XX:TieredStopAtLevel=1")
         .config("spark.executorEnv.OMP_NUM_THREADS", "1")
         .config("spark.executorEnv.OPT_OUT_TRACKING", "true");
   }
 
   private static SparkSession.Builder builder(String master) {
-    return (SparkSession.Builder)
+    return
         SparkSession.builder()
             .master(master)
             .appName("peft4j")
@@ -41,6 +45,8 @@ final class LocalSpark {
             .config("spark.driver.host", "127.0.0.1")
             .config("spark.ui.enabled", "false")
             .config("spark.ui.showConsoleProgress", "false")
-            .config("spark.sql.shuffle.partitions", "2");
+            .config("spark.sql.shuffle.partitions", "2")
+            .config("spark.sql.codegen.wholeStage", "false") // it costs more than it gives here
+            .config("spark.sql.adaptive.enabled", "false");
   }
 }

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.net.InetAddress;
 import java.net.Socket;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
@@ -75,7 +76,8 @@ class RingTest {
     for (float[] sum : sums) {
       assertThat(sum).isEqualTo(sums.get(0));
       for (int i = 0; i < length; i++) {
-        assertThat((double) sum[i]).isCloseTo(expected[i], org.assertj.core.api.Assertions.within(1e-5));
+        assertThat((double) sum[i])
+            .isCloseTo(expected[i], org.assertj.core.api.Assertions.within(1e-5));
       }
     }
   }
@@ -118,8 +120,7 @@ class RingTest {
   @Test
   void aStrangerIsNotLetIn() throws IOException {
     try (Ring.Door door = Ring.Door.open("127.0.0.1");
-        Socket stranger =
-            new Socket("127.0.0.1", Integer.parseInt(door.address().split(":")[1]))) {
+        Socket stranger = new Socket(InetAddress.getLoopbackAddress(), door.server().getLocalPort())) {
       stranger.getOutputStream().write("secreT".getBytes(StandardCharsets.UTF_8));
       try (Ring ring = new Ring(door, 0, List.of(door.address()), "secret", () -> {})) {
         assertThat(ring.gather(new byte[] {7})).containsExactly(new byte[] {7});

@@ -58,7 +58,7 @@ class SparkBench {
 
   /** Rows a second of one process, and of Spark's tasks in one process, both by one core each. */
   @Test
-  void scoring() {
+  void scoring() throws IOException {
     int count = Integer.getInteger("rows", 1500);
     List<String> texts = texts(count);
     double alone;
@@ -106,7 +106,8 @@ class SparkBench {
       try (SparkSession spark = LocalSpark.processes(processes).getOrCreate()) {
         for (int megabytes : new int[] {1, 10, 50}) {
           double ring = measured(spark, processes, megabytes, true);
-          double gather = megabytes > 10 ? Double.NaN : measured(spark, processes, megabytes, false);
+          double gather =
+              megabytes > 10 ? Double.NaN : measured(spark, processes, megabytes, false);
           System.out.printf(
               "%d processes, %d MB: ring %.3f s a step, allGather %.3f s%n",
               processes, megabytes, ring, gather);
@@ -130,8 +131,8 @@ class SparkBench {
   }
 
   /** The mean of five sums. */
-  private static final class Exchange
-      extends AbstractFunction1<Iterator<Integer>, Iterator<Double>> implements Serializable {
+  private static final class Exchange extends AbstractFunction1<Iterator<Integer>, Iterator<Double>>
+      implements Serializable {
 
     private static final long serialVersionUID = 1;
     private static final int TIMES = 5;
@@ -150,8 +151,7 @@ class SparkBench {
       float[] values = new float[numbers];
       try (Ring.Door door = Ring.Door.open("127.0.0.1")) {
         List<String> addresses = List.of(task.allGather(door.address()));
-        try (Ring sockets =
-            new Ring(door, task.partitionId(), addresses, "secret", () -> {})) {
+        try (Ring sockets = new Ring(door, task.partitionId(), addresses, "secret", () -> {})) {
           sum(task, sockets, values);
           long start = System.nanoTime();
           for (int i = 0; i < TIMES; i++) {
@@ -193,8 +193,7 @@ class SparkBench {
       for (int i = 0; i < 400; i++) {
         String text =
             String.join(
-                " ",
-                random.ints(1 + random.nextInt(20), 0, 60).mapToObj(w -> "w" + w).toList());
+                " ", random.ints(1 + random.nextInt(20), 0, 60).mapToObj(w -> "w" + w).toList());
         rows.add(RowFactory.create((long) i, text + "\t" + "abc".charAt(i % 3)));
       }
       Dataset<Row> data =
@@ -228,14 +227,11 @@ class SparkBench {
       if (event.step() % 100 == 0) {
         String line =
             "process %d, step %d: %d MiB%n"
-                .formatted(
-                    ProcessHandle.current().pid(),
-                    event.step(),
-                    ResidentMemory.now() >> 20);
+                .formatted(ProcessHandle.current().pid(), event.step(), ResidentMemory.now() >> 20);
         System.err.print(line);
         try {
           java.nio.file.Files.writeString(
-              Path.of(folder).getParent().resolve("peft4j-memory.txt"),
+              Path.of(folder).resolveSibling("peft4j-memory.txt"),
               line,
               java.nio.file.StandardOpenOption.CREATE,
               java.nio.file.StandardOpenOption.APPEND);

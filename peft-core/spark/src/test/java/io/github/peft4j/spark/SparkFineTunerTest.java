@@ -15,6 +15,7 @@ import io.github.peft4j.train.report.StepEvent;
 import io.github.peft4j.train.report.TrainingListener;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -30,9 +31,12 @@ import org.apache.spark.sql.types.StructType;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.DisabledForJreRange;
+import org.junit.jupiter.api.condition.JRE;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Two executors, which are processes, train what one process trains. */
+@DisabledForJreRange(min = JRE.JAVA_24, disabledReason = LocalSpark.NOT_ON_THIS_JDK)
 class SparkFineTunerTest {
 
   private static final int STEPS = 12;
@@ -66,8 +70,11 @@ class SparkFineTunerTest {
             i -> {
               int label = random.nextInt(3);
               List<String> words = new ArrayList<>(List.of("w" + label));
-              random.ints(1 + random.nextInt(8), 3, TinyModels.WORDS).forEach(w -> words.add("w" + w));
-              return RowFactory.create((long) i, String.join(" ", words), "abc".substring(label, label + 1));
+              random
+                  .ints(1 + random.nextInt(8), 3, TinyModels.WORDS)
+                  .forEach(w -> words.add("w" + w));
+              return RowFactory.create(
+                  (long) i, String.join(" ", words), "abc".substring(label, label + 1));
             })
         .toList();
   }
@@ -122,6 +129,8 @@ class SparkFineTunerTest {
         tuner(rows).validateOn(data(held)).settings(SparkFineTunerTest::settings).run();
 
     assertThat(together.steps()).isEqualTo(STEPS);
+    for (int i = 0; i < STEPS; i++)
+      System.out.println("DIFF " + (together.losses().get(i) - alone.losses().get(i)));
     assertThat(together.losses()).hasSize(STEPS);
     for (int i = 0; i < STEPS; i++) {
       assertThat(together.losses().get(i)).isCloseTo(alone.losses().get(i), within(2e-6));
@@ -172,7 +181,7 @@ class SparkFineTunerTest {
         new Thread(
             () -> {
               while (!Files.exists(victim)) {
-                Thread.onSpinWait();
+                pause();
               }
               ProcessHandle.of(Long.parseLong(read(victim))).orElseThrow().destroyForcibly();
             });
@@ -202,6 +211,14 @@ class SparkFineTunerTest {
     tuner.checkpointEvery(3);
   }
 
+  private static void pause() {
+    try {
+      Thread.sleep(20);
+    } catch (InterruptedException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
   private static String read(Path file) {
     try {
       return Files.readString(file);
@@ -223,9 +240,9 @@ class SparkFineTunerTest {
         Files.writeString(mine, "" + ProcessHandle.current().pid());
         Files.createLink(Path.of(file), mine); // fails if there is one
         while (true) {
-          Thread.onSpinWait();
+          pause();
         }
-      } catch (java.nio.file.FileAlreadyExistsException e) {
+      } catch (FileAlreadyExistsException e) {
         return; // another one is the victim
       } catch (IOException e) {
         throw new UncheckedIOException(e);

@@ -29,9 +29,12 @@ import org.apache.spark.sql.types.StructType;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.DisabledForJreRange;
+import org.junit.jupiter.api.condition.JRE;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Rows of Spark are scored as a single process scores them. */
+@DisabledForJreRange(min = JRE.JAVA_24, disabledReason = LocalSpark.NOT_ON_THIS_JDK)
 class SparkScorerTest {
 
   private static final int ROWS = 90;
@@ -53,7 +56,10 @@ class SparkScorerTest {
     llama = TinyModels.llama(temp.resolve("llama")).toString();
     for (int i = 0; i < 2; i++) {
       try (PeftModel model = Peft.from(bert).seed(i).load()) {
-        model.adapt(LoraConfig.ofRank(4).targetModules("query", "value").initLoraWeights(LoraInitialization.RANDOM));
+        model.adapt(
+            LoraConfig.ofRank(4)
+                .targetModules("query", "value")
+                .initLoraWeights(LoraInitialization.RANDOM));
         model.save(temp.resolve("adapter" + i).toString());
       }
     }
@@ -162,9 +168,7 @@ class SparkScorerTest {
       for (Row row : scored) {
         assertThat(row.getString(3))
             .isEqualTo(
-                model
-                    .generate(row.getString(1), GenerationConfig.greedy().maxNewTokens(5))
-                    .text());
+                model.generate(row.getString(1), GenerationConfig.greedy().maxNewTokens(5)).text());
       }
     }
   }
@@ -236,7 +240,8 @@ class SparkScorerTest {
         """
         "added_tokens": [
           {"id": 64, "content": "beyond", "single_word": false, "lstrip": false, "rstrip": false,
-           "normalized": false, "special": false},""";
+           "normalized": false, "special": false},\
+        """;
     Files.writeString(
         tokenizer, Files.readString(tokenizer).replace("\"added_tokens\": [", unknown.strip()));
     List<Row> rows = new ArrayList<>(rows().subList(0, 40));

@@ -20,8 +20,7 @@ import java.util.zip.CRC32;
 /** What the members of a {@link Group} tell each other: gradients, losses and decisions. */
 public final class Members {
 
-  private static final Gson GSON =
-      new GsonBuilder().serializeSpecialFloatingPointValues().create();
+  private static final Gson GSON = new GsonBuilder().serializeSpecialFloatingPointValues().create();
 
   private final Group group;
 
