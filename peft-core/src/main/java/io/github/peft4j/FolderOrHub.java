@@ -15,7 +15,8 @@ import org.slf4j.event.Level;
 /**
  * What a text names that may be a folder, a GGUF file or a repository of the hub.
  *
- * @param name as the user gave it: {@code base_model_name_or_path} in adapter files
+ * @param name as the user gave it: {@code base_model_name_or_path} in adapter files. A GGUF file of a
+ *     repository follows it after a colon
  * @param folder that holds the files, or a GGUF file; for a repository, in the hub's cache
  */
 record FolderOrHub(String name, Path folder) {
@@ -31,6 +32,7 @@ record FolderOrHub(String name, Path folder) {
   }
 
   private static FolderOrHub of(String name, Function<HubModel, Path> download) {
+    Optional<HubModel> file = fileOfRepository(name);
     Optional<String> noRepository = HubModel.problem(name);
     Optional<Path> existing = existing(name);
     if (existing.isPresent()) {
@@ -45,10 +47,10 @@ record FolderOrHub(String name, Path folder) {
       }
       return new FolderOrHub(name, existing.get());
     }
-    if (name.endsWith(".gguf")) {
+    if (file.isEmpty() && name.endsWith(".gguf")) {
       throw new IllegalArgumentException("there is no file '%s'%s".formatted(name, seenFrom(name)));
     }
-    if (noRepository.isPresent()) {
+    if (file.isEmpty() && noRepository.isPresent()) {
       throw new IllegalArgumentException(
           "'"
               + name
@@ -58,11 +60,21 @@ record FolderOrHub(String name, Path folder) {
               + noRepository.get());
     }
     try {
-      return new FolderOrHub(name, download.apply(HubModel.of(name)));
+      return new FolderOrHub(name, download.apply(file.orElseGet(() -> HubModel.of(name))));
     } catch (HubException e) {
       throw new HubException(
           e.getMessage() + ". No folder has the name '" + name + "' either" + seenFrom(name), e);
     }
+  }
+
+  /** What {@code org/name:file} means: a GGUF file of a repository, by its name or its type. */
+  private static Optional<HubModel> fileOfRepository(String name) {
+    int colon = name.indexOf(':');
+    String id = colon < 0 ? "" : name.substring(0, colon);
+    boolean names = id.contains("/") && colon < name.length() - 1 && HubModel.problem(id).isEmpty();
+    return names
+        ? Optional.of(HubModel.of(id).file(name.substring(colon + 1)))
+        : Optional.empty();
   }
 
   /** Where a relative name was looked for. */

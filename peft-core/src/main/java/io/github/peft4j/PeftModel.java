@@ -23,6 +23,7 @@ import io.github.peft4j.config.UnsupportedMethodException;
 import io.github.peft4j.data.tokenizer.Tokenizer;
 import io.github.peft4j.embed.EmbeddingSettings;
 import io.github.peft4j.export.onnx.OnnxModel;
+import io.github.peft4j.gguf.GgufPooling;
 import io.github.peft4j.gguf.tokenizer.GgufVocabulary;
 import io.github.peft4j.hub.HubException;
 import io.github.peft4j.hub.HubModel;
@@ -33,6 +34,7 @@ import io.github.peft4j.io.safetensors.ShardedWriter;
 import io.github.peft4j.transformer.ModelCall;
 import io.github.peft4j.transformer.TransformerModel;
 import io.github.peft4j.transformer.config.ModelConfig;
+import io.github.peft4j.transformer.config.Task;
 import io.github.peft4j.transformer.pass.ModelInput;
 import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.site.ParameterSite;
@@ -122,7 +124,7 @@ public final class PeftModel extends LoadedModel {
             tokenizer,
             origin.name(),
             seed,
-            List.of(new AdapterHubFolder(), new PeftFolder()),
+            List.of(new GgufAdapter(), new AdapterHubFolder(), new PeftFolder()),
             set::layers);
     this.adapters = set;
   }
@@ -239,8 +241,8 @@ public final class PeftModel extends LoadedModel {
    * {@code PeftModel.from_pretrained} does. See {@link #loadAdapter(String, Path)} for formats and
    * errors.
    *
-   * @param folderOrName a folder, or the name of a repository on the Hugging Face hub, {@code
-   *     org/name}. If there is a folder of this name, the folder is loaded
+   * @param folderOrName a folder or a GGUF file, or the name of a repository on the Hugging Face
+   *     hub, {@code org/name}. If there is a folder or file of this name, it is loaded
    * @throws IllegalStateException if adapters are merged at present
    * @throws HubException if the hub has no such adapter, or cannot be reached and the cache lacks
    *     it
@@ -264,7 +266,8 @@ public final class PeftModel extends LoadedModel {
   }
 
   /**
-   * Loads an adapter that was saved by peft4j, Hugging Face PEFT or AdapterHub's library.
+   * Loads an adapter that was saved by peft4j, Hugging Face PEFT or AdapterHub's library, or a LoRA
+   * in a GGUF file of llama.cpp's.
    *
    * <p>The first adapter of a model becomes active. Later ones do not change the active
    * composition, as with Hugging Face PEFT's {@code load_adapter}.
@@ -276,7 +279,7 @@ public final class PeftModel extends LoadedModel {
    *
    * @param name of the adapter; not yet taken
    * @param folder with adapter_config.json and adapter_model.safetensors, or AdapterHub's
-   *     adapter.safetensors or pytorch_adapter.bin
+   *     adapter.safetensors or pytorch_adapter.bin; or a GGUF file, or a folder with one
    * @return this model
    * @throws IllegalArgumentException if the name is taken; if tensors are missing, left over or of
    *     another shape, listing them all; or if its classifier has other classes than the model,
@@ -294,7 +297,8 @@ public final class PeftModel extends LoadedModel {
     provenance.ifPresent(
         known -> {
           adapter.trainings(known.trainings());
-          origin.compare(folder, known);
+          adapter.corrected(known.corrected());
+          origin.compare(folder, known, adapter);
         });
     adapters.add(adapter, active);
     return this;
@@ -717,15 +721,16 @@ public final class PeftModel extends LoadedModel {
   /**
    * Saves the model with the active adapters merged into its weights as one GGUF file for llama.cpp
    * and Ollama, with tokenizer and chat template, as llama.cpp's convert_hf_to_gguf.py does. It is
-   * for language models of the families that the page on GGUF lists. Norms, biases and positions
-   * have 32 bits whatever the type is. With {@link GgufType#Q4_0}, the tables of tokens have {@link
-   * GgufType#Q8_0}.
+   * for language models and encoders of the families that the page on GGUF lists. Of an encoder, the
+   * file also says how states become the vector of a text, if {@link #embeddingSettings} are known. Norms, biases and positions
+   * have 32 bits whatever the type is. The tables of tokens have {@link GgufType#Q8_0} with {@link
+   * GgufType#Q4_0}, and {@link GgufType#Q6_K} with {@link GgufType#Q4_K} and {@link GgufType#Q5_K}.
    *
    * <p>The model does not change: weights are merged one by one while they are written. If writing
    * fails, a former file stays as it was.
    *
    * @param file such as {@code model.gguf}
-   * @param type of the weights: F32, F16, BF16, Q8_0 or Q4_0
+   * @param type of the weights: F32, F16, BF16, Q8_0, Q6_K, Q5_K, Q4_K or Q4_0
    * @throws io.github.peft4j.transformer.config.UnsupportedModelException if GGUF has no such model
    * @throws IllegalArgumentException if the type is another one, or a file cannot say what a field
    *     of config.json says; the message names the field
@@ -733,10 +738,15 @@ public final class PeftModel extends LoadedModel {
    * @throws java.io.UncheckedIOException if the file cannot be written
    */
   public PeftModel saveGguf(Path file, GgufType type) {
+    GgufPooling pooling =
+        base.task().type() == Task.Type.FEATURE_EXTRACTION
+            ? VectorPooling.stored(embeddingsOfTexts(), origin.name())
+            : GgufPooling.UNSAID;
     origin.beforeWriting(file);
     adapters.whileReading(
         merger ->
-            ModelFiles.writeGguf(base, merger, this::writeTokenizer, origin.name(), file, type));
+            ModelFiles.writeGguf(
+                base, merger, this::writeTokenizer, origin.name(), pooling, file, type));
     return this;
   }
 

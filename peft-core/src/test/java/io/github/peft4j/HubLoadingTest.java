@@ -118,6 +118,25 @@ class HubLoadingTest {
   }
 
   @Test
+  void aGgufFileOfARepositoryIsNamedAfterAColon() throws IOException {
+    Path files = Path.of("src/test/resources/io/github/peft4j/gguf");
+    hub.close();
+    hub = new FakeHub();
+    for (String name : new String[] {"gpt2", "qwen2"}) {
+      hub.file(name + "-Q8_0.gguf", Files.readAllBytes(files.resolve(name + ".gguf")), true);
+    }
+    set("HF_ENDPOINT", hub.endpoint().toString());
+    assertThatThrownBy(() -> Peft.load(FakeHub.ID))
+        .isInstanceOf(HubException.class)
+        .hasMessageContaining("org/name has 2 GGUF files")
+        .hasMessageContaining("org/name:gpt2-Q8_0.gguf");
+    try (PeftModel model = Peft.load("org/name:qwen2-Q8_0.gguf")) {
+      assertThat(model.base().config().text("model_type", "")).isEqualTo("qwen2");
+      assertThat(model.origin()).isEqualTo("org/name:qwen2-Q8_0.gguf");
+    }
+  }
+
+  @Test
   void aFolderWins() {
     assertThatThrownBy(() -> Peft.load("src")).hasMessageContaining("src has no config.json");
     assertThat(hub.requests).isEmpty();

@@ -32,6 +32,7 @@ public final class Adapter {
   private volatile String name;
   private final List<AdapterPart> parts;
   private volatile List<Provenance.Training> trainings = List.of();
+  private volatile @Nullable String corrected;
   private final AdapterLayers layers;
   private final Map<String, Trainable> tensors;
   private final List<Rewrite> rewrites;
@@ -130,6 +131,19 @@ public final class Adapter {
           "rule " + both + " leaves nothing of " + this + " to be trained");
     }
     return chosen;
+  }
+
+  /**
+   * The quantization whose loss the adapter's start makes up for, as LoftQ's does: {@link
+   * io.github.peft4j.quantization.Quantization#named}; null for none.
+   */
+  public @Nullable String corrected() {
+    return corrected;
+  }
+
+  /** Notes what {@link #corrected} says; it is saved with the adapter. */
+  public void corrected(@Nullable String quantization) {
+    corrected = quantization;
   }
 
   /** The adapter's layers by site. */

@@ -1,17 +1,15 @@
 package io.github.peft4j.adapter;
 
-import io.github.peft4j.io.FileGroup;
-import io.github.peft4j.transformer.TransformerModel;
 import java.nio.file.Path;
 
-/** A file format of adapters. */
+/** A format that adapters are read from. */
 public interface AdapterFormat {
 
-  /** Whether a folder is of this format, judged without reading all of it. */
+  /** Whether a folder, or a file, is of this format, judged without reading all of it. */
   boolean isFormatOf(Path folder);
 
   /**
-   * Reads an adapter from a folder.
+   * Reads an adapter from a folder, or a file.
    *
    * @param name of the new adapter
    * @param factory creates the adapter for a model
@@ -19,11 +17,4 @@ public interface AdapterFormat {
    *     model; the model does not change then
    */
   Adapter read(String name, Path folder, AdapterFactory factory);
-
-  /**
-   * Writes the files of an adapter. Either all of them are written or none.
-   *
-   * @param files of the folder
-   */
-  void write(FileGroup files, Adapter adapter, TransformerModel model, Provenance provenance);
 }

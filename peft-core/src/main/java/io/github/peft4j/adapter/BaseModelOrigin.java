@@ -1,9 +1,13 @@
 package io.github.peft4j.adapter;
 
 import io.github.peft4j.transformer.config.Task;
+import io.github.peft4j.quantization.Quantization;
+import io.github.peft4j.tuner.site.LinearSite;
+import io.github.peft4j.tuner.site.ParameterSite;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Optional;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -87,14 +91,49 @@ public final class BaseModelOrigin {
    */
   public Provenance provenance(Adapter adapter, Task task) {
     String problem = task.type() == Task.Type.SEQ_CLS ? task.problem().problemType() : null;
-    return Provenance.now(name, sha256(), adapter.trainings(), task.labels(), problem);
+    return Provenance.now(name, sha256(), adapter, task.labels(), problem);
   }
 
-  /** Logs a warning if an adapter was trained on other weights than the model's. */
-  public void compare(Path folder, Provenance provenance) {
+  /**
+   * Logs a warning if an adapter was trained on other weights than the model's, or makes up for
+   * what they have not lost.
+   */
+  public void compare(Path folder, Provenance provenance, Adapter adapter) {
+    String corrected = provenance.corrected();
+    if (corrected != null) {
+      warnOfOtherNumbers(folder, corrected, adapter);
+    }
     if (provenance.baseSha256() != null) { // reading all weights is slow
       Optional<String> doubt = provenance.doubt(name, sha256());
       doubt.ifPresent(why -> LOG.warn("{}: {}", folder, why));
+    }
+  }
+
+  private static void warnOfOtherNumbers(Path folder, String corrected, Adapter adapter) {
+    List<ParameterSite> weights =
+        adapter.rewrites().stream()
+            .filter(rewrite -> rewrite.site() instanceof LinearSite)
+            .map(rewrite -> ((LinearSite) rewrite.site()).weight())
+            .toList();
+    List<String> others =
+        weights.stream()
+            .filter(
+                weight -> {
+                  Quantization kept = weight.quantization();
+                  return kept == null || !kept.named().equals(corrected);
+                })
+            .map(ParameterSite::name)
+            .toList();
+    if (!others.isEmpty()) {
+      LOG.warn(
+          "{}: LoftQ started this adapter: it makes up for what {} loses, and {} of its {} weights"
+              + " here are kept in another way, first {}. It computes something else on them: load"
+              + " the model as it was trained, with quantize(…)",
+          folder,
+          corrected,
+          others.size(),
+          weights.size(),
+          others.get(0));
     }
   }
 }

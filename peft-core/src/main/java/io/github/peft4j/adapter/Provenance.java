@@ -31,6 +31,7 @@ import org.jspecify.annotations.Nullable;
  * @param problemType what a classifier of texts was trained for, by the values of {@code
  *     problem_type} in config.json: its rows are classes, labels or numbers. Null for other models,
  *     and in files of versions that did not say so
+ * @param corrected see {@link Adapter#corrected}; null for none
  * @param versions the versions of peft4j, DJL, PyTorch and Java that saved it, by name
  * @param saved the time of saving
  */
@@ -40,6 +41,7 @@ public record Provenance(
     List<Training> trainings,
     List<String> labels,
     @Nullable String problemType,
+    @Nullable String corrected,
     Map<String, String> versions,
     Instant saved) {
 
@@ -47,6 +49,7 @@ public record Provenance(
   public static final String FILE = "peft4j.json";
 
   private static final String PROBLEM_TYPE = "problem_type";
+  private static final String CORRECTED = "corrected_quantization";
 
   /** Copies the collections. */
   public Provenance {
@@ -125,12 +128,19 @@ public record Provenance(
   static Provenance now(
       String baseModel,
       @Nullable String baseSha256,
-      List<Training> trainings,
+      Adapter adapter,
       List<String> labels,
       @Nullable String problemType) {
     Instant saved = Instant.now().truncatedTo(ChronoUnit.SECONDS);
     return new Provenance(
-        baseModel, baseSha256, trainings, labels, problemType, runningVersions(), saved);
+        baseModel,
+        baseSha256,
+        adapter.trainings(),
+        labels,
+        problemType,
+        adapter.corrected(),
+        runningVersions(),
+        saved);
   }
 
   /** The versions of peft4j, DJL, PyTorch and Java that run now, by name. */
@@ -189,6 +199,7 @@ public record Provenance(
         trainings,
         labels,
         json.has(PROBLEM_TYPE) ? json.get(PROBLEM_TYPE).getAsString() : null,
+        json.has(CORRECTED) ? json.get(CORRECTED).getAsString() : null,
         versions,
         Instant.parse(field(json, "saved").getAsString()));
   }
@@ -224,6 +235,9 @@ public record Provenance(
     }
     if (problemType != null) {
       json.addProperty(PROBLEM_TYPE, problemType);
+    }
+    if (corrected != null) {
+      json.addProperty(CORRECTED, corrected);
     }
     json.add("versions", JsonFile.sortedObject(versions));
     json.addProperty("saved", saved.toString());

@@ -16,7 +16,9 @@ public record QuantizationError(int matrices, double relative, double largest, S
   /** Returns, for example, {@code 224 matrices, error 8.2 %, at most 9.1 % in …q_proj.weight}. */
   @Override
   public String toString() {
-    return String.format(
+    return matrices == 0
+        ? "0 matrices"
+        : String.format(
         Locale.ROOT,
         "%d matrices, error %.2g %%, at most %.2g %% in %s",
         matrices,

@@ -42,10 +42,21 @@ final class Requantization {
         .forEach(site -> transposed.add(site.weight()));
   }
 
-  /** A matrix in fewer bits, which the caller closes. */
+  /**
+   * A matrix in fewer bits, which the caller closes.
+   *
+   * @throws IllegalArgumentException naming the weight, if it cannot be kept so
+   */
   FrozenMatrix store(ParameterSite parameter, NDArray merged, Quantization quantization) {
-    FrozenMatrix matrix =
-        quantization.store(merged, transposed.contains(parameter), model.precision());
+    FrozenMatrix matrix;
+    try {
+      matrix = quantization.store(merged, transposed.contains(parameter), model.precision());
+    } catch (IllegalArgumentException e) {
+      throw new IllegalArgumentException(
+          "%s: %s, with the adapters merged: %s"
+              .formatted(model.config().source(), parameter.name(), e.getMessage()),
+          e);
+    }
     try (Scope scope = new Scope()) {
       float[] squares = Tensors.floats(SQUARES.call(merged, matrix.dense()));
       add(parameter.name(), squares[0], squares[1]);

@@ -47,7 +47,9 @@ public enum Remedy {
   /** Save the model as a plain folder, not as ONNX. */
   SAVE_AS_FOLDER,
   /** Name the folder of a model, or a model on the hub. */
-  NAME_MODEL;
+  NAME_MODEL,
+  /** Load the weights as they are stored, and not in fewer bits. */
+  KEEP_STORED;
 
   /**
    * Advice of this kind.

@@ -203,17 +203,14 @@ public final class TextEmbedder {
   private NDArray computed(List<EncodedExample> texts, ModelCall call) {
     try (Scope scope = new Scope();
         Pass pass = call.pass()) {
-      ModelInput input = input(texts);
-      input.requireKnownIds(model.config());
-      return scope.keep(settings.vectors(model.hidden(input, pass), pass.wholeMask()));
+      return scope.keep(settings.vectors(model.hidden(input(texts), pass), pass.wholeMask()));
     }
   }
 
   private ModelInput input(List<EncodedExample> texts) {
     NDManager manager = model.manager();
     Batch batch = new Collator(model.padId(tokenizer.padId())).collate(texts);
-    ModelInput input = ModelInput.of(manager, batch.inputIds(), batch.attentionMask());
-    long[][] types = batch.tokenTypeIds();
-    return types == null ? input : input.withTypes(ModelInput.array(manager, types));
+    return ModelInput.of(manager, batch.inputIds(), batch.attentionMask())
+        .withTypes(manager, batch.tokenTypeIds());
   }
 }

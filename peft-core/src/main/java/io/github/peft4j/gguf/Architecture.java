@@ -1,5 +1,6 @@
 package io.github.peft4j.gguf;
 
+import io.github.peft4j.transformer.config.Task;
 import java.util.List;
 
 /**
@@ -19,6 +20,13 @@ record Architecture(
     String className,
     List<Field> fields,
     TensorNames tensors) {
+
+  /** The task of its models, apart from what heads may be put on them. */
+  Task.Type task() {
+    return className.endsWith("Model") && !className.contains("LMHead")
+        ? Task.Type.FEATURE_EXTRACTION
+        : Task.Type.CAUSAL_LM;
+  }
 
   /** The type of a model that is read. */
   String modelType() {

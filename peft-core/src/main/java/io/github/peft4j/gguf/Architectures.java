@@ -24,10 +24,12 @@ final class Architectures {
   private static final Field WIDTH = size("feed_forward_length", "intermediate_size");
   private static final Field HEADS = size("attention.head_count", "num_attention_heads");
   private static final Field KEY_VALUE_HEADS = HeadFields.keyValueHeads();
+  private static final Field BIASED_ATTENTION =
+      ifStored("attention_bias", "attn_q.bias", "attn_k.bias", "attn_v.bias", "attn_output.bias");
   private static final String RMS = "attention.layer_norm_rms_epsilon";
 
   private static final List<Architecture> ALL =
-      List.of(llama(), qwen2(), qwen3(), gemma(), gemma2(), gemma3(), phi3(), gpt2());
+      List.of(llama(), qwen2(), qwen3(), gemma(), gemma2(), gemma3(), phi3(), gpt2(), bert());
 
   private Architectures() {}
 
@@ -106,8 +108,8 @@ final class Architectures {
             derived("vocab_size", config -> config.size("vocab_size")),
             derived("rope.dimension_count", HeadFields::sizeOf),
             always("hidden_act", "silu"),
-            ifStored("attention_bias", "blk.0.attn_q.bias"),
-            ifStored("mlp_bias", "blk.0.ffn_gate.bias"),
+            BIASED_ATTENTION,
+            ifStored("mlp_bias", "ffn_gate.bias", "ffn_up.bias", "ffn_down.bias"),
             HeadFields.tied(),
             Limits.window("sliding_window", config -> true),
             Limits.noExperts()),
@@ -136,7 +138,7 @@ final class Architectures {
         join(
             usual(RopeFields.usual(), HeadFields.size(config -> 128), 1e-6),
             always("hidden_act", "silu"),
-            ifStored("attention_bias", "blk.0.attn_q.bias"),
+            BIASED_ATTENTION,
             HeadFields.tied(),
             Limits.window("sliding_window", Limits::usesWindow),
             Limits.noExperts()),
@@ -186,7 +188,7 @@ final class Architectures {
         HeadFields.vocabulary(),
         RopeFields.fixedBase(),
         HeadFields.alwaysTied(),
-        ifStored("attention_bias", "blk.0.attn_q.bias"),
+        BIASED_ATTENTION,
         always("hidden_activation", "gelu_pytorch_tanh", "gelu_new"));
   }
 
@@ -296,5 +298,42 @@ final class Architectures {
             .add("blk.#.ffn_norm", "transformer.h.#.ln_2")
             .add("blk.#.ffn_up", "transformer.h.#.mlp.c_fc", Transform.TRANSPOSED)
             .add("blk.#.ffn_down", "transformer.h.#.mlp.c_proj", Transform.TRANSPOSED));
+  }
+
+  /** Encoders whose states become vectors of texts. llama.cpp has no pooler and no head. */
+  private static Architecture bert() {
+    return new Architecture(
+        "bert",
+        List.of("bert"),
+        "BertModel",
+        fields(
+            LAYERS,
+            POSITIONS,
+            HIDDEN,
+            WIDTH,
+            HEADS,
+            number("attention.layer_norm_epsilon", "layer_norm_eps", 1e-12),
+            fileType(),
+            EncoderFields.bothWays(),
+            EncoderFields.pooling(),
+            HeadFields.vocabulary(),
+            EncoderFields.segments(),
+            always("hidden_act", "gelu"),
+            always("position_embedding_type", "absolute"),
+            never("is_decoder")),
+        new TensorNames("bert.")
+            .add("token_embd", "embeddings.word_embeddings")
+            .add("token_types", "embeddings.token_type_embeddings")
+            .add("position_embd", "embeddings.position_embeddings")
+            .add("token_embd_norm", "embeddings.LayerNorm")
+            .add("blk.#.attn_q", "encoder.layer.#.attention.self.query")
+            .add("blk.#.attn_k", "encoder.layer.#.attention.self.key")
+            .add("blk.#.attn_v", "encoder.layer.#.attention.self.value")
+            .add("blk.#.attn_output", "encoder.layer.#.attention.output.dense")
+            .add("blk.#.attn_output_norm", "encoder.layer.#.attention.output.LayerNorm")
+            .add("blk.#.ffn_up", "encoder.layer.#.intermediate.dense")
+            .add("blk.#.ffn_down", "encoder.layer.#.output.dense")
+            .add("blk.#.layer_output_norm", "encoder.layer.#.output.LayerNorm")
+            .leaveOut("pooler.dense"));
   }
 }

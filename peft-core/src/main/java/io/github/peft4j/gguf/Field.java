@@ -7,6 +7,7 @@ import io.github.peft4j.transformer.config.ModelConfig;
 import java.util.List;
 import java.util.function.BiConsumer;
 import java.util.function.ToLongFunction;
+import java.util.stream.Stream;
 
 /** What one or several values of config.json are in a GGUF file's metadata, both ways. */
 interface Field {
@@ -105,10 +106,16 @@ interface Field {
         });
   }
 
-  /** A flag that is on if the file has a tensor. */
-  static Field ifStored(String field, String tensor) {
+  /**
+   * A flag that is on if a layer of the file has such a tensor. The model then needs all of them.
+   *
+   * @param tensors what follows the number of the layer, such as {@code attn_q.bias}
+   */
+  static Field ifStored(String field, String... tensors) {
     return of(
-        (from, config) -> config.addProperty(field, from.hasTensor(tensor)), (config, to) -> {});
+        (from, config) ->
+            config.addProperty(field, Stream.of(tensors).anyMatch(from::hasTensorOfLayers)),
+        (config, to) -> {});
   }
 
   /** The type of most tensors. */

@@ -4,6 +4,7 @@ import io.github.peft4j.io.gguf.GgufFile;
 import io.github.peft4j.io.gguf.GgufMetadata;
 import io.github.peft4j.io.gguf.GgufValueType;
 import io.github.peft4j.transformer.config.UnsupportedModelException;
+import java.util.Arrays;
 import java.util.HashSet;
 import java.util.Map;
 import java.util.Optional;
@@ -11,6 +12,7 @@ import java.util.OptionalDouble;
 import java.util.OptionalLong;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.regex.Pattern;
 
 /**
  * The values of a GGUF file that belong to its architecture, such as {@code llama.block_count}, by
@@ -103,6 +105,11 @@ final class FileKeys {
     return file.names().contains(name);
   }
 
+  /** Whether any layer of the file has a tensor, such as {@code attn_q.bias}. */
+  boolean hasTensorOfLayers(String name) {
+    return file.names().stream().anyMatch(each -> each.matches("blk\\.\\d+\\." + Pattern.quote(name)));
+  }
+
   /** The shape of a tensor that must be there. */
   long[] shape(String tensor) {
     if (!hasTensor(tensor)) {
@@ -111,6 +118,21 @@ final class FileKeys {
               .formatted(source, tensor));
     }
     return file.tensor(tensor).shape();
+  }
+
+  /**
+   * The numbers of a tensor that must be there.
+   *
+   * @param count how many it must have, in one dimension
+   */
+  float[] numbers(String tensor, long count) {
+    long[] shape = shape(tensor);
+    if (!Arrays.equals(shape, new long[] {count})) {
+      throw new IllegalArgumentException(
+          "%s: tensor %s has the shape %s; expected [%d]. Take another file, or convert the model again"
+              .formatted(source, tensor, Arrays.toString(shape), count));
+    }
+    return file.floats(tensor);
   }
 
   /** The values of the architecture that nobody asked for. */

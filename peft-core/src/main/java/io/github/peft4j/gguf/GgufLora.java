@@ -27,7 +27,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class GgufLora {
 
-  private static final String PREFIX = "base_model.model.";
+  static final String PREFIX = "base_model.model.";
   private static final Pattern PART =
       Pattern.compile(Pattern.quote(PREFIX) + "(.*)\\.lora_(embedding_)?([AB])(\\.weight)?");
 
@@ -185,7 +185,7 @@ public final class GgufLora {
             : b);
   }
 
-  private static Tensor transposed(Tensor tensor) {
+  static Tensor transposed(Tensor tensor) {
     return new Tensor(
         Transform.TRANSPOSED.shape(tensor.shape()),
         Transform.TRANSPOSED.write(tensor.numbers(), tensor.shape(), 1));

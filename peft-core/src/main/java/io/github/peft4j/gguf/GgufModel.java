@@ -5,11 +5,14 @@ import com.google.gson.JsonObject;
 import io.github.peft4j.data.tokenizer.Tokenizer;
 import io.github.peft4j.gguf.TensorNames.Named;
 import io.github.peft4j.gguf.tokenizer.GgufTokenizer;
+import io.github.peft4j.io.GgufChoice;
+import io.github.peft4j.io.GgufNames;
 import io.github.peft4j.io.TensorSource;
 import io.github.peft4j.io.gguf.GgufFile;
 import io.github.peft4j.io.gguf.GgufMetadata;
 import io.github.peft4j.quantization.QuantizedTensors;
 import io.github.peft4j.transformer.config.ModelConfig;
+import io.github.peft4j.transformer.config.Task;
 import io.github.peft4j.transformer.config.UnsupportedModelException;
 import java.io.IOException;
 import java.io.InputStream;
@@ -33,41 +36,50 @@ import org.slf4j.LoggerFactory;
  *
  * @param file the file
  * @param config what its config.json would say
+ * @param pooling how states become vectors of texts
  */
-public record GgufModel(Path file, ModelConfig config) {
+public record GgufModel(Path file, ModelConfig config, GgufPooling pooling) {
 
   private static final Logger LOG = LoggerFactory.getLogger(GgufModel.class);
-  private static final String ENDING = ".gguf";
 
   /** Tensors that are read with the fields of the config. */
   private static final Set<String> OF_CONFIG =
       Set.of("rope_freqs.weight", "rope_factors_long.weight", "rope_factors_short.weight");
 
   /**
-   * The GGUF file that a path means: the path itself, or the one file in a folder without a
-   * config.json.
+   * The GGUF file that a path means: the path itself, or the one model in a folder without weights
+   * in other formats. Of a model in several parts it is the first.
    *
    * @return the file, or nothing if the path means something else
-   * @throws IllegalArgumentException if the folder has several
+   * @throws IllegalArgumentException if the folder has several; the message lists them
    */
   public static Optional<Path> find(Path path) {
     if (Files.isRegularFile(path)) {
-      return Optional.of(path).filter(file -> file.toString().endsWith(ENDING) || isGguf(file));
+      return Optional.of(path)
+          .filter(file -> file.toString().endsWith(GgufNames.ENDING) || isGguf(file));
     }
-    if (!Files.isDirectory(path) || Files.exists(path.resolve("config.json"))) {
+    if (!Files.isDirectory(path)) {
       return Optional.empty();
     }
+    List<String> names;
     try (Stream<Path> files = Files.list(path)) {
-      List<Path> found = files.filter(file -> file.toString().endsWith(ENDING)).sorted().toList();
-      if (found.size() > 1) {
-        throw new IllegalArgumentException(
-            "%s has several GGUF files: pass one of %s"
-                .formatted(path, found.stream().map(Path::getFileName).toList()));
-      }
-      return found.stream().findFirst();
+      names = files.map(file -> file.getFileName().toString()).sorted().toList();
     } catch (IOException e) {
       throw new UncheckedIOException("cannot read " + path, e);
     }
+    GgufChoice choice =
+        new GgufChoice(
+            path.toString(),
+            names,
+            name -> path.resolve(name).toFile().length(),
+            name -> "pass the path of one, as " + path.resolve(name));
+    return choice.isPossible() && names.stream().noneMatch(GgufModel::isOtherWeights)
+        ? Optional.of(path.resolve(choice.parts(null).get(0)))
+        : Optional.empty();
+  }
+
+  private static boolean isOtherWeights(String name) {
+    return name.endsWith(".safetensors") || name.endsWith(".bin");
   }
 
   private static boolean isGguf(Path file) {
@@ -90,6 +102,10 @@ public record GgufModel(Path file, ModelConfig config) {
       Architecture architecture = architecture(gguf, file);
       FileKeys keys = new FileKeys(gguf, file.toString(), architecture.name());
       JsonObject config = config(architecture, keys);
+      GgufPooling pooling =
+          architecture.task() == Task.Type.FEATURE_EXTRACTION
+              ? EncoderFields.pooling(keys)
+              : GgufPooling.UNSAID;
       Map<String, String> unread = keys.unread();
       if (!unread.isEmpty()) {
         LOG.warn(
@@ -98,7 +114,7 @@ public record GgufModel(Path file, ModelConfig config) {
             file,
             unread);
       }
-      return new GgufModel(file, ModelConfig.of(config, file.toString()));
+      return new GgufModel(file, ModelConfig.of(config, file.toString()), pooling);
     }
   }
 
@@ -136,21 +152,14 @@ public record GgufModel(Path file, ModelConfig config) {
   /** What a file is that holds no whole model; null for a model. */
   private static @Nullable String otherThanModel(String type, GgufFile gguf) {
     if (type.equals("adapter")) {
-      return "it is an adapter for llama.cpp. Take the Hugging Face PEFT adapter that it was made"
-          + " of, and pass its folder to loadAdapter";
+      return "it is an adapter for llama.cpp. Load the model that it was trained on, and pass this"
+          + " file to loadAdapter";
     }
     if (!type.equals("model")) {
       return "general.type is "
           + type
           + "; expected model. It is a part for images or sounds:"
           + " pass the file of the language model";
-    }
-    long parts = gguf.metadata().findInteger("split.count").orElse(1);
-    if (parts > 1) {
-      return "it is one of "
-          + parts
-          + " parts of a model. Join them by llama.cpp's"
-          + " llama-gguf-split --merge first-part.gguf model.gguf, and pass that file";
     }
     return gguf.tensors().isEmpty()
         ? "it has a vocabulary and no weights: pass the file of the whole model"
@@ -197,7 +206,7 @@ public record GgufModel(Path file, ModelConfig config) {
                         unknown.subList(0, Math.min(20, unknown.size())))));
       }
       return new GgufTensors(gguf, tensors, head(), inBlocks);
-    } catch (RuntimeException e) {
+    } catch (RuntimeException | Error e) {
       gguf.close();
       throw e;
     }

@@ -10,6 +10,7 @@ import io.github.peft4j.io.gguf.GgufType;
 import io.github.peft4j.io.gguf.GgufWriter;
 import io.github.peft4j.io.safetensors.WeightsWriter;
 import io.github.peft4j.transformer.config.ModelConfig;
+import io.github.peft4j.transformer.config.Task;
 import io.github.peft4j.transformer.config.UnsupportedModelException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -37,12 +38,28 @@ public final class GgufWeights implements WeightsWriter {
           GgufType.F16, 1,
           GgufType.Q4_0, 2,
           GgufType.Q8_0, 7,
+          GgufType.Q4_K, 14, // MOSTLY_Q4_K_S, which has fewer bits than the mixture Q4_K_M
+          GgufType.Q5_K, 16,
+          GgufType.Q6_K, 18,
           GgufType.BF16, 32);
 
   /** Tensors that are small and always have 32 bits. */
   private static final Set<String> PLAIN = Set.of("position_embd.weight", "token_types.weight");
 
-  /** Tables that lose more than others by four bits. */
+  /** What rows get that are no multiple of 256: llama.cpp's choice. */
+  private static final Map<GgufType, GgufType> OF_SHORT_BLOCKS =
+      Map.of(
+          GgufType.Q4_K, GgufType.Q5_0,
+          GgufType.Q5_K, GgufType.Q5_1,
+          GgufType.Q6_K, GgufType.Q8_0);
+
+  /** What tables get, which lose more than others by few bits. */
+  private static final Map<GgufType, GgufType> OF_TABLES =
+      Map.of(
+          GgufType.Q4_0, GgufType.Q8_0,
+          GgufType.Q4_K, GgufType.Q6_K,
+          GgufType.Q5_K, GgufType.Q6_K);
+
   private static final Set<String> TABLES = Set.of("token_embd.weight", "output.weight");
 
   private static final int QUANTIZATION_VERSION = 2;
@@ -55,6 +72,7 @@ public final class GgufWeights implements WeightsWriter {
   private final Architecture architecture;
   private final String name;
   private final GgufType type;
+  private final GgufPooling pooling;
   private final Consumer<GgufMetadata.Builder> tokenizer;
   private final List<Tensor> tensors = new ArrayList<>();
 
@@ -64,6 +82,7 @@ public final class GgufWeights implements WeightsWriter {
    * @param generation the settings of generation
    * @param name of the model, for people
    * @param type of most tensors
+   * @param pooling how states become vectors of texts, which files of encoders say
    * @param tokenizer adds the keys of the tokenizer
    * @throws UnsupportedModelException if llama.cpp has no architecture of this type of models that
    *     peft4j knows
@@ -75,6 +94,7 @@ public final class GgufWeights implements WeightsWriter {
       ModelConfig generation,
       String name,
       GgufType type,
+      GgufPooling pooling,
       Consumer<GgufMetadata.Builder> tokenizer) {
     this.file = file;
     this.config = config;
@@ -82,7 +102,17 @@ public final class GgufWeights implements WeightsWriter {
     this.architecture = architecture(config);
     this.name = name;
     this.type = requireFileType(type);
+    this.pooling = pooling;
     this.tokenizer = tokenizer;
+  }
+
+  /**
+   * The task that models of a type have in GGUF files.
+   *
+   * @throws UnsupportedModelException if there is no such architecture
+   */
+  public static Task.Type task(ModelConfig config) {
+    return architecture(config).task();
   }
 
   /** The architecture of a model that is written. */
@@ -113,7 +143,9 @@ public final class GgufWeights implements WeightsWriter {
 
   @Override
   public void add(TensorInfo info, TensorData data) {
-    tensors.add(new Tensor(info, data));
+    if (!architecture.tensors().isLeftOut(info.name())) {
+      tensors.add(new Tensor(info, data));
+    }
   }
 
   @Override
@@ -123,7 +155,8 @@ public final class GgufWeights implements WeightsWriter {
     metadata.string("general.type", "model");
     Sampling.write(generation, metadata);
     metadata.string("general.name", Titles.of(name));
-    NewKeys keys = new NewKeys(metadata, architecture.name(), FILE_TYPES.getOrDefault(type, 0));
+    NewKeys keys =
+        new NewKeys(metadata, architecture.name(), FILE_TYPES.getOrDefault(type, 0), pooling);
     metadata.string("general.size_label", ""); // its place is here
     architecture.fields().forEach(field -> field.write(config, keys));
     metadata.string("general.size_label", Titles.size(count(keys)));
@@ -188,13 +221,17 @@ public final class GgufWeights implements WeightsWriter {
         || PLAIN.contains(stored)) {
       return GgufType.F32;
     }
-    GgufType wanted = type == GgufType.Q4_0 && TABLES.contains(stored) ? GgufType.Q8_0 : type;
-    if (shape[shape.length - 1] % wanted.blockElements() != 0) {
+    long row = shape[shape.length - 1];
+    GgufType wanted = TABLES.contains(stored) ? OF_TABLES.getOrDefault(type, type) : type;
+    if (row % wanted.blockElements() != 0) {
+      wanted = OF_SHORT_BLOCKS.getOrDefault(wanted, wanted);
+    }
+    if (row % wanted.blockElements() != 0) {
       LOG.info(
           "{}: rows of {} have {} numbers, no multiple of {}: it is written as F16",
           file,
           stored,
-          shape[shape.length - 1],
+          row,
           wanted.blockElements());
       return GgufType.F16;
     }

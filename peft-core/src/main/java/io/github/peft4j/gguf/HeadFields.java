@@ -70,7 +70,8 @@ final class HeadFields {
     return from.integer("embedding_length") / Math.max(1, from.integer("attention.head_count"));
   }
 
-  private static long readSize(FileKeys from) {
+  /** The size of a head of a file. */
+  static long readSize(FileKeys from) {
     long rotated = from.findInteger("rope.dimension_count").orElse(0);
     long size =
         from.findInteger("attention.key_length").orElse(rotated > 0 ? rotated : divided(from));

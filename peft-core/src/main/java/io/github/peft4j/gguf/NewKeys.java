@@ -13,15 +13,18 @@ final class NewKeys {
   private final GgufMetadata.Builder metadata;
   private final String prefix;
   private final int fileType;
+  private final GgufPooling pooling;
   private final Map<String, float[]> tensors = new LinkedHashMap<>();
 
   /**
    * @param fileType llama.cpp's number of the type of most tensors
    */
-  NewKeys(GgufMetadata.Builder metadata, String architecture, int fileType) {
+  NewKeys(
+      GgufMetadata.Builder metadata, String architecture, int fileType, GgufPooling pooling) {
     this.metadata = metadata;
     this.prefix = architecture + ".";
     this.fileType = fileType;
+    this.pooling = pooling;
   }
 
   void integer(String key, long value) {
@@ -43,6 +46,13 @@ final class NewKeys {
   /** The type of most tensors, which is no key of the architecture but stands among them. */
   void fileType() {
     metadata.uint32("general.file_type", fileType);
+  }
+
+  /** How states become vectors, unless that is not known. */
+  void pooling(String key) {
+    if (pooling != GgufPooling.UNSAID) {
+      integer(key, pooling.id());
+    }
   }
 
   /** Adds a tensor of one dimension. */

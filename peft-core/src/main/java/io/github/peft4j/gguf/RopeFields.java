@@ -138,18 +138,18 @@ final class RopeFields {
     OptionalLong original = from.findInteger(CONTEXT);
     OptionalDouble attention = from.findNumber(ATTENTION);
     String type = from.findString(TYPE).orElse(factor == 1 || factor == 0 ? "none" : "linear");
-    if (from.hasTensor(LONG) && from.hasTensor(SHORT)) {
+    if (from.hasTensor(LONG) || from.hasTensor(SHORT)) {
       return longRope(
-          from.file().floats(SHORT),
-          from.file().floats(LONG),
+          factors(from, SHORT),
+          factors(from, LONG),
           attention,
           original.orElseGet(() -> from.integer(CONTEXT)));
     }
     JsonObject scaling = new JsonObject();
     switch (type) {
-      case "none", "longrope" -> {
+      case "none" -> {
         return from.hasTensor(FREQUENCIES)
-            ? ofFactors(from.file().floats(FREQUENCIES), theta, from.integer("context_length"))
+            ? ofFactors(factors(from, FREQUENCIES), theta, from.integer("context_length"))
             : null;
       }
       case "linear" -> {
@@ -167,12 +167,21 @@ final class RopeFields {
         from.findNumber("rope.scaling.yarn_beta_slow")
             .ifPresent(number -> scaling.addProperty("beta_slow", number));
       }
+      case "longrope" ->
+          throw from.unsupported(TYPE, type, "the tensors " + SHORT + " and " + LONG + " with it");
       default -> throw from.unsupported(TYPE, type, "one of none, linear, yarn and longrope");
     }
     if (from.hasTensor(FREQUENCIES)) {
       throw from.unsupported(TYPE, type, "none, since there is the tensor " + FREQUENCIES);
     }
     return scaling;
+  }
+
+  /** Factors, one for each pair of dimensions that is rotated. */
+  private static float[] factors(FileKeys from, String tensor) {
+    long rotated =
+        from.findInteger("rope.dimension_count").orElseGet(() -> HeadFields.readSize(from));
+    return from.numbers(tensor, rotated / 2);
   }
 
   private static JsonObject longRope(
@@ -200,15 +209,17 @@ final class RopeFields {
    */
   private static @Nullable JsonObject ofFactors(float[] factors, double theta, long positions) {
     float largest = 1;
+    boolean plain = true;
     for (float factor : factors) {
       largest = Math.max(largest, factor);
+      plain &= factor == 1;
     }
-    if (largest == 1) {
+    if (plain) {
       return null;
     }
     float[] llama3 = llama3(theta, 2 * factors.length, largest, LOW, HIGH, LLAMA3_POSITIONS);
     for (int i = 0; i < factors.length; i++) {
-      if (Math.abs(llama3[i] - factors[i]) > 1e-4 * factors[i]) {
+      if (!(Math.abs(llama3[i] - factors[i]) <= 1e-4 * factors[i])) {
         return longRope(factors, factors, OptionalDouble.of(1), positions);
       }
     }

@@ -31,6 +31,19 @@ final class TensorNames {
   record Named(String stored, String name, Transform transform) {}
 
   private final List<Entry> entries = new ArrayList<>();
+  private final List<String> leftOut = new ArrayList<>();
+  private final String prefix;
+
+  TensorNames() {
+    this("");
+  }
+
+  /**
+   * @param prefix that names at Hugging Face may have, such as {@code bert.} in classes with a head
+   */
+  TensorNames(String prefix) {
+    this.prefix = prefix;
+  }
 
   /** Adds a tensor whose numbers are the same on both sides. */
   TensorNames add(String stored, String name) {
@@ -42,6 +55,22 @@ final class TensorNames {
     return this;
   }
 
+  /** Names what models of Hugging Face's have, and no file has. */
+  TensorNames leaveOut(String name) {
+    leftOut.add(name);
+    return this;
+  }
+
+  /** Whether no file has a tensor of Hugging Face's. */
+  boolean isLeftOut(String name) {
+    String bare = bare(name);
+    return leftOut.stream().anyMatch(each -> bare.startsWith(each + "."));
+  }
+
+  private String bare(String name) {
+    return name.startsWith(prefix) ? name.substring(prefix.length()) : name;
+  }
+
   /** Finds a tensor by its name in files. */
   Optional<Named> ofStored(String stored) {
     return find(stored, true);
@@ -49,7 +78,7 @@ final class TensorNames {
 
   /** Finds a tensor by its name at Hugging Face. */
   Optional<Named> ofName(String name) {
-    return find(name, false);
+    return find(bare(name), false);
   }
 
   private Optional<Named> find(String given, boolean isStored) {

@@ -11,6 +11,13 @@ import org.jspecify.annotations.Nullable;
  * Peft.from(HubModel.of("org/name").revision("v1.1")).load()
  * }</pre>
  *
+ * <p>A repository of GGUF files holds one model in several types. One of them is named, by its file
+ * or by its type:
+ *
+ * <pre>{@code
+ * Peft.from(HubModel.of("org/name-GGUF").file("Q4_K_M")).load()
+ * }</pre>
+ *
  * <p>Only the needed files are downloaded, into the cache that Python's libraries share. Files that
  * are there already, from Python or from an earlier call, are not downloaded again. Each file is
  * checked against the hash that the hub lists. A download that was broken off goes on where it
@@ -18,6 +25,8 @@ import org.jspecify.annotations.Nullable;
  *
  * @param id {@code org/name}, or {@code name} for some old models
  * @param revision a branch, a tag or a commit; {@code main} by default
+ * @param file the GGUF file that is meant, or its type such as {@code Q4_K_M}; null for the
+ *     repository's only one, or for files of Hugging Face's formats
  * @param settings where the hub and the cache are; null for {@link HubSettings#fromEnvironment}
  * @param listener is told of the download; null for a progress bar on a terminal, and lines in the
  *     log elsewhere
@@ -26,6 +35,7 @@ import org.jspecify.annotations.Nullable;
 public record HubModel(
     String id,
     String revision,
+    @Nullable String file,
     @Nullable HubSettings settings,
     @Nullable DownloadListener listener,
     int threads) {
@@ -64,7 +74,7 @@ public record HubModel(
    * @throws IllegalArgumentException if no repository can have this name
    */
   public static HubModel of(String id) {
-    return new HubModel(id, MAIN, null, null, 4);
+    return new HubModel(id, MAIN, null, null, null, 4);
   }
 
   /** Why no repository can have a name, or empty if one can. */
@@ -79,28 +89,40 @@ public record HubModel(
 
   /** A copy with another revision: a branch, a tag or a commit. */
   public HubModel revision(String revision) {
-    return new HubModel(id, revision, settings, listener, threads);
+    return new HubModel(id, revision, file, settings, listener, threads);
+  }
+
+  /**
+   * A copy that means one of the repository's GGUF files.
+   *
+   * @param file its name, with slashes between its parts, or that of one of a model's parts; or a
+   *     type with which one name ends, such as {@code Q4_K_M}
+   */
+  public HubModel file(String file) {
+    return new HubModel(id, revision, file, settings, listener, threads);
   }
 
   /** A copy with another endpoint, cache or token. */
   public HubModel settings(HubSettings settings) {
-    return new HubModel(id, revision, settings, listener, threads);
+    return new HubModel(id, revision, file, settings, listener, threads);
   }
 
   /** A copy that tells a listener of its downloads. */
   public HubModel listener(DownloadListener listener) {
-    return new HubModel(id, revision, settings, listener, threads);
+    return new HubModel(id, revision, file, settings, listener, threads);
   }
 
   /** A copy that downloads this many files at a time. */
   public HubModel threads(int threads) {
-    return new HubModel(id, revision, settings, listener, threads);
+    return new HubModel(id, revision, file, settings, listener, threads);
   }
 
   /**
    * Downloads what is missing of a model.
    *
-   * @return the folder in the cache, which holds config.json, weights and tokenizer
+   * @return the folder in the cache, which holds config.json, weights and tokenizer; or a GGUF file,
+   *     if the repository has its weights in such files, or one is named. Of a model in several
+   *     parts it is the first
    * @throws HubException if the model cannot be downloaded; the message says why and what to do
    */
   public Path download() {
@@ -124,6 +146,11 @@ public record HubModel(
 
   DownloadListener listenerOrDefault() {
     return listener == null ? new DownloadProgress() : listener;
+  }
+
+  /** The id and, after a colon, the file if one is named: a name that {@code Peft.load} takes. */
+  public String name() {
+    return file == null ? id : id + ":" + file;
   }
 
   /** The id, and the revision if it is not the usual one. */

@@ -25,6 +25,11 @@ record Listing(String commit, Map<String, RemoteFile> files) {
     return new Listing(commit, byName);
   }
 
+  /** Files of which nothing else is known. */
+  static Listing ofNames(String commit, Collection<String> names) {
+    return of(commit, names.stream().map(name -> new RemoteFile(name, -1, null, null)).toList());
+  }
+
   Set<String> names() {
     return files.keySet();
   }

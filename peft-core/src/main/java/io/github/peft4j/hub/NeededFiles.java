@@ -4,11 +4,13 @@ import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import io.github.peft4j.io.CompanionNames;
 import io.github.peft4j.io.ForeignFiles;
+import io.github.peft4j.io.GgufChoice;
 import io.github.peft4j.io.JsonFile;
 import java.nio.file.Path;
 import java.util.Collection;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
@@ -55,6 +57,14 @@ enum NeededFiles {
       return ForeignFiles.insteadOfAdapter(names);
     }
   };
+
+  /**
+   * What is brought of a repository.
+   *
+   * @param names of the files
+   * @param path what of the snapshot is handed out: a file's name, or nothing for the folder
+   */
+  record Needed(Set<String> names, String path) {}
 
   /** The small files of a module of sentence-transformers, and the tensors of a dense one. */
   private static final Pattern MODULE =
@@ -122,11 +132,24 @@ enum NeededFiles {
   /**
    * The files that are needed, of those that the repository has.
    *
+   * @param model whose {@link HubModel#file} is taken, if it names one
    * @param what the repository in errors
    * @param shards that the index names; empty if there is no index
-   * @throws HubException if a file that loading needs is missing
+   * @throws HubException if a file that loading needs is missing, or several are possible
    */
-  Set<String> of(String what, Collection<String> names, Set<String> shards) {
+  Needed of(HubModel model, String what, Listing listing, Set<String> shards) {
+    Set<String> names = listing.names();
+    GgufChoice gguf =
+        new GgufChoice(
+            what,
+            names,
+            name -> Objects.requireNonNull(listing.files().get(name)).size(),
+            name ->
+                "name one, as HubModel.of(\"%s\").file(\"%s\") or \"%s:%s\""
+                    .formatted(model.id(), name, model.id(), name));
+    if (model.file() != null || (weights(names).isEmpty() && gguf.isPossible())) {
+      return ofGguf(gguf, model);
+    }
     if (!names.contains(config)) {
       throw new HubException(what + " has no " + config + instead(names, config));
     }
@@ -147,7 +170,17 @@ enum NeededFiles {
     needed.add(config);
     needed.add(file);
     names.stream().filter(this::isBeside).forEach(needed::add);
-    return needed;
+    return new Needed(needed, "");
+  }
+
+  /** A model in a GGUF file: all that is needed is in it, and in its other parts. */
+  private static Needed ofGguf(GgufChoice choice, HubModel model) {
+    try {
+      List<String> parts = choice.parts(model.file());
+      return new Needed(new TreeSet<>(parts), parts.get(0));
+    } catch (IllegalArgumentException e) {
+      throw new HubException(String.valueOf(e.getMessage()), e);
+    }
   }
 
   private String instead(Collection<String> names, String config) {

@@ -1,5 +1,6 @@
 package io.github.peft4j.hub;
 
+import io.github.peft4j.hub.NeededFiles.Needed;
 import java.io.IOException;
 import java.nio.file.FileStore;
 import java.nio.file.Files;
@@ -12,6 +13,7 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.concurrent.CompletionService;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorCompletionService;
@@ -43,7 +45,7 @@ final class SnapshotDownload {
   }
 
   /**
-   * The snapshot's folder, with all needed files.
+   * The snapshot's folder with all needed files, or a GGUF file in it.
    *
    * @throws HubException if it cannot be downloaded
    */
@@ -78,10 +80,10 @@ final class SnapshotDownload {
       LOG.warn("{}; taking the copy in the cache, {}", e.getMessage(), cached.get());
       return unchecked(cached.get());
     }
-    download(api, http, listing);
+    Needed brought = download(api, http, listing);
     cache.remember(model.revision(), listing.commit());
     cache.keep(listing);
-    return cache.snapshot(listing.commit());
+    return cache.snapshot(listing.commit()).resolve(brought.path());
   }
 
   private Path offline() {
@@ -102,6 +104,7 @@ final class SnapshotDownload {
   /** Python downloads files on demand, so the tokenizer may be missing. */
   private Path unchecked(Path snapshot) {
     if (needed == NeededFiles.MODEL
+        && Files.isDirectory(snapshot)
         && cache.listing(snapshot.getFileName().toString()).isEmpty()
         && !Files.exists(snapshot.resolve("tokenizer.json"))) {
       LOG.warn(
@@ -121,7 +124,7 @@ final class SnapshotDownload {
     }
   }
 
-  /** The snapshot in the cache, if it has all that is needed. */
+  /** The snapshot in the cache, or a GGUF file in it, if all that is needed is there. */
   private Path complete() {
     String inCache = "the copy of " + what + " in the cache " + cache.root();
     String commit =
@@ -130,22 +133,23 @@ final class SnapshotDownload {
             .filter(known -> Files.isDirectory(cache.snapshot(known)))
             .orElseThrow(() -> new HubException(what + " is not in the cache " + cache.root()));
     Set<String> present = cache.names(commit);
-    Set<String> names = cache.listing(commit).map(Listing::names).orElse(present);
+    Listing listing = cache.listing(commit).orElseGet(() -> Listing.ofNames(commit, present));
     Set<String> shards =
         needed
-            .index(names)
+            .index(listing.names())
             .filter(present::contains)
             .map(index -> NeededFiles.shards(cache.snapshot(commit).resolve(index)))
             .orElse(Set.of());
-    Set<String> wanted = needed.of(inCache, names, shards);
-    wanted.removeAll(present);
-    if (!wanted.isEmpty()) {
-      throw new HubException(inCache + " lacks " + String.join(", ", wanted));
+    Needed wanted = needed.of(model, inCache, listing, shards);
+    Set<String> missing = new TreeSet<>(wanted.names());
+    missing.removeAll(present);
+    if (!missing.isEmpty()) {
+      throw new HubException(inCache + " lacks " + String.join(", ", missing));
     }
-    return cache.snapshot(commit);
+    return cache.snapshot(commit).resolve(wanted.path());
   }
 
-  private void download(HubApi api, Http http, Listing listing) {
+  private Needed download(HubApi api, Http http, Listing listing) {
     for (String name : listing.names()) {
       FileNames.forgery(name)
           .ifPresent(
@@ -161,8 +165,9 @@ final class SnapshotDownload {
         index
             .map(file -> NeededFiles.shards(cache.snapshot(listing.commit()).resolve(file)))
             .orElse(Set.of());
-    Set<String> names = needed.of(what, listing.names(), shards);
-    fetch(api, http, listing, names, model.listenerOrDefault());
+    Needed wanted = needed.of(model, what, listing, shards);
+    fetch(api, http, listing, wanted.names(), model.listenerOrDefault());
+    return wanted;
   }
 
   private void fetch(

@@ -8,7 +8,6 @@ import java.nio.channels.Channels;
 import java.nio.channels.WritableByteChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
-import java.util.Objects;
 
 /**
  * Writes files completely or not at all. Content goes to a temporary file in the same folder, is
@@ -64,12 +63,8 @@ public final class AtomicFiles {
    * end.
    */
   public static void writeChannel(Path target, Content<WritableByteChannel> content) {
-    Path absolute = target.toAbsolutePath();
-    if (absolute.getFileName() == null) {
-      throw new IllegalArgumentException("cannot write " + target + ": it names no file");
-    }
-    try (FileGroup file = new FileGroup(Objects.requireNonNull(absolute.getParent()))) {
-      file.write(absolute.getFileName().toString(), content);
+    try (FileGroup file = FileGroup.beside(target)) {
+      file.write(FileGroup.name(target), content);
       file.commit();
     }
   }

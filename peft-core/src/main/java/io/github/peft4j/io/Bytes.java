@@ -2,8 +2,11 @@ package io.github.peft4j.io;
 
 import java.io.Closeable;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
+import java.util.function.Consumer;
 
 /** Random access to bytes in a file or in memory. Several threads may read at once. */
 public interface Bytes extends Closeable {
@@ -23,6 +26,45 @@ public interface Bytes extends Closeable {
    */
   ByteBuffer slice(long offset, int length) throws IOException;
 
+  /**
+   * Passes a run of bytes on, in order, in one or several little-endian slices. A slice is valid
+   * until {@code sink} returns.
+   *
+   * @param what the run is, and of which file, for errors
+   * @param most bytes of a slice
+   * @throws UncheckedIOException if the file cannot be mapped, or becomes shorter meanwhile
+   */
+  default void read(
+      String what, long offset, long length, int most, Consumer<ByteBuffer> sink) {
+    for (long at = 0; at < length; at += most) {
+      int part = (int) Math.min(most, length - at);
+      try {
+        sink.accept(slice(offset + at, part).order(ByteOrder.LITTLE_ENDIAN));
+      } catch (IOException e) {
+        throw new UncheckedIOException("cannot read %s: %s".formatted(what, e.getMessage()), e);
+      } catch (InternalError e) { // what the JVM makes of memory whose file is gone
+        throw new UncheckedIOException(
+            ("cannot read %s: the file became shorter while it was read, or the disk failed; fetch"
+                    + " it again")
+                .formatted(what),
+            new IOException(e));
+      }
+    }
+  }
+
+  /**
+   * Checks that a file still has bytes that it had before.
+   *
+   * @throws IOException if it became shorter
+   */
+  static void requireSize(long needed, long size) throws IOException {
+    if (size < needed) {
+      throw new IOException(
+          "the file has %d bytes, and %d are needed: it became shorter while it was read; fetch it again"
+              .formatted(size, needed));
+    }
+  }
+
   /** The bytes of a file, mapped on demand. Closing closes the file. */
   static Bytes of(FileChannel file) {
     return new Bytes() {
@@ -33,6 +75,7 @@ public interface Bytes extends Closeable {
 
       @Override
       public ByteBuffer slice(long offset, int length) throws IOException {
+        requireSize(offset + length, file.size());
         return file.map(FileChannel.MapMode.READ_ONLY, offset, length);
       }
 

@@ -20,6 +20,7 @@ import java.util.Deque;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.UUID;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -77,14 +78,26 @@ public final class FileGroup implements AutoCloseable {
   /**
    * Starts a group in the folder of a file.
    *
-   * @throws IllegalArgumentException if the path has no folder, such as a root
+   * @throws IllegalArgumentException if the path names no file, as a root does not
    */
   public static FileGroup beside(Path file) {
-    Path folder = file.toAbsolutePath().getParent();
-    if (folder == null) {
-      throw new IllegalArgumentException(file + " is no name of a file");
+    name(file);
+    return new FileGroup(Objects.requireNonNull(file.toAbsolutePath().getParent()));
+  }
+
+  /**
+   * The name of a file in its folder.
+   *
+   * @throws IllegalArgumentException if the path names no file, as a root does not
+   */
+  public static String name(Path file) {
+    Path name = file.toAbsolutePath().getFileName();
+    if (name == null) {
+      throw new IllegalArgumentException(
+          "cannot write %s: it names no file; expected one such as %s"
+              .formatted(file, file.resolve("model")));
     }
-    return new FileGroup(folder);
+    return name.toString();
   }
 
   /** A group of no files yet. */

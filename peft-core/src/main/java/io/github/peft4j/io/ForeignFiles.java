@@ -88,10 +88,11 @@ public final class ForeignFiles {
               "pytorch_lora_weights\\..*",
               "it is a LoRA of the diffusers library, for image models: no language model takes"
                   + " it"),
+          new Sign(".*\\.gguf", "it has a GGUF file: pass the path of that file"),
           new Sign(
-              ".*\\.gguf|ggml-adapter.*\\.bin",
-              "it is an adapter in llama.cpp's format: take the Hugging Face PEFT adapter that it"
-                  + " was made of"),
+              "ggml-adapter.*\\.bin",
+              "it is an adapter in llama.cpp's former format: take the Hugging Face PEFT adapter"
+                  + " that it was made of"),
           new Sign(
               "adapter_model\\..*",
               "it has an adapter's tensors, but not its adapter_config.json: fetch that file too"),

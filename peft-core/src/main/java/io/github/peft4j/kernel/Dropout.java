@@ -6,6 +6,10 @@ import java.util.concurrent.ConcurrentHashMap;
 /** Dropout (Srivastava et al. 2014): some elements are zeroed, the others scaled by 1 / (1 - p). */
 public final class Dropout {
 
+  /**
+   * Dropout. On a CPU the forward pass rounds the scale to the type of x; what computes the result
+   * again does the same.
+   */
   private static final Kernel DROPOUT =
       Kernel.of(
               """
@@ -27,7 +31,11 @@ public final class Dropout {
               Kernel.of(
                   """
                   def again(x: Tensor, kept0: Tensor) -> Tensor:
-                      return torch.native_dropout_backward(x, kept0, 1.0 / (1.0 - {p}))
+                      if x.is_cuda:
+                          y = torch.native_dropout_backward(x, kept0, 1.0 / (1.0 - {p}))
+                      else:
+                          y = torch.mul(x, torch.mul(kept0.to(x.dtype), 1.0 / (1.0 - {p})))
+                      return y
                   """));
   private static final Map<Double, Kernel> KERNELS = new ConcurrentHashMap<>();
 

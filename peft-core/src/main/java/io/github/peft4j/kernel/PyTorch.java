@@ -6,6 +6,7 @@ import ai.djl.engine.EngineException;
 import ai.djl.pytorch.jni.JniUtils;
 import ai.djl.util.Platform;
 import ai.djl.util.cuda.CudaUtils;
+import io.github.peft4j.kernel.setting.CudaSegments;
 import io.github.peft4j.kernel.setting.OpenMp;
 import io.github.peft4j.kernel.setting.Switches;
 import io.github.peft4j.kernel.setting.Tf32;
@@ -41,6 +42,7 @@ public final class PyTorch {
     Switches.check();
     OpenMp.prepare();
     Tf32.prepare();
+    CudaSegments.prepare();
     Engine engine;
     try {
       engine = Engine.getEngine("PyTorch");

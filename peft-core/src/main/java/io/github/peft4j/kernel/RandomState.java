@@ -1,6 +1,8 @@
 package io.github.peft4j.kernel;
 
 import ai.djl.Device;
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
 import io.github.peft4j.kernel.cuda.Generators;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -23,6 +25,7 @@ public final class RandomState implements AutoCloseable {
 
   private static final Logger LOG = LoggerFactory.getLogger(RandomState.class);
   private static final ThreadLocal<@Nullable Only> ONLY = new ThreadLocal<>();
+  private static final ThreadLocal<@Nullable Watch> WATCH = new ThreadLocal<>();
 
   /** A generator, or all of them if they cannot be seeded one by one. */
   private static final class Gate {
@@ -89,14 +92,17 @@ public final class RandomState implements AutoCloseable {
   }
 
   private final List<Gate> gates;
+  private final Device device;
   private final long seed;
   private final boolean before;
   private final @Nullable Only only;
   private final @Nullable RandomState outer;
+  private final @Nullable Watch watch = WATCH.get();
   private @Nullable RandomState host;
 
   private RandomState(List<Gate> gates, Device device, long seed, @Nullable Only only) {
     this.gates = gates;
+    this.device = device;
     this.seed = seed;
     this.only = only;
     gates.forEach(gate -> gate.lock.lock());
@@ -104,6 +110,9 @@ public final class RandomState implements AutoCloseable {
     this.outer = only == null ? null : only.innermost;
     if (only != null) {
       only.innermost = this;
+    }
+    if (watch != null) {
+      watch.depth++;
     }
     if (!before) {
       seed(gates, device, seed);
@@ -168,17 +177,72 @@ public final class RandomState implements AutoCloseable {
     return state;
   }
 
+  /**
+   * Runs code, and says whether it drew random numbers of a device where it had {@link #seeded}
+   * them. What it draws stays the same.
+   *
+   * @param device a manager of arrays on the device
+   */
+  public static boolean draws(NDManager device, Runnable code) {
+    try (NDArray number = device.create(0L)) {
+      Watch mine = new Watch(number);
+      WATCH.set(mine);
+      code.run();
+      return mine.drawn;
+    } finally {
+      WATCH.remove();
+    }
+  }
+
   @Override
   public void close() {
-    if (host != null) {
-      host.close();
+    try {
+      if (host != null) {
+        host.close();
+      }
+      if (watch != null && --watch.depth == 0 && !watch.drawn) {
+        watch.drawn = hasMoved(watch);
+      }
+    } finally {
+      if (only != null) {
+        only.innermost = outer;
+      }
+      for (Gate gate : gates) {
+        gate.inSequence = before;
+        gate.lock.unlock();
+      }
     }
-    if (only != null) {
-      only.innermost = outer;
+  }
+
+  /** Whether a generator gives another number than first after the seed. */
+  private boolean hasMoved(Watch watch) {
+    long now = watch.next();
+    seed(gates, device, seed);
+    return now != watch.next();
+  }
+
+  /** Sees what a thread draws. */
+  private static final class Watch {
+
+    private static final Kernel NEXT =
+        Kernel.of(
+            """
+            def next(like: Tensor) -> Tensor:
+                return torch.randint(4611686018427387904, torch.size(like), dtype=4, layout=None, device=like.device)
+            """);
+
+    private final NDArray like;
+    private int depth;
+    private boolean drawn;
+
+    Watch(NDArray like) {
+      this.like = like;
     }
-    for (Gate gate : gates) {
-      gate.inSequence = before;
-      gate.lock.unlock();
+
+    long next() {
+      try (NDArray number = Scope.release(NEXT.plain(like))) {
+        return number.getLong();
+      }
     }
   }
 }

@@ -227,6 +227,56 @@ public abstract class Tape {
     }
   }
 
+  /** Whether segments are recorded kernel by kernel, unless {@code -Dpeft4j.derivatives=false}. */
+  public static boolean isByKernels() {
+    return !"false".equals(System.getProperty("peft4j.derivatives"));
+  }
+
+  /** A segment by itself, which computes with kernels alone, and its backward pass. */
+  public static final class Segment implements AutoCloseable {
+
+    private final NDArray x;
+    private final Operations kernels = new Operations(true);
+    private final NDArray output;
+
+    /**
+     * Runs the segment.
+     *
+     * @param x gets a gradient. It needs none of PyTorch's, and is there until this is closed
+     */
+    public Segment(NDArray x, UnaryOperator<NDArray> segment) {
+      this.x = x;
+      try {
+        this.output = kernels.record(x, () -> segment.apply(x));
+      } catch (RuntimeException | Error e) {
+        close();
+        throw e;
+      }
+    }
+
+    /** The output, in the innermost scope. */
+    public NDArray output() {
+      return output;
+    }
+
+    /**
+     * Runs the backward pass, once. Parameters collect their gradients.
+     *
+     * @param gradient that of the output, which may have the output's memory. It is closed
+     * @return the gradient of x, which the caller closes; null if the output does not depend on x
+     */
+    public @Nullable NDArray backward(NDArray gradient) {
+      Gradient onward = kernels.backward(output, new Gradient(gradient, false), x);
+      return onward == null ? null : onward.array();
+    }
+
+    /** Frees what is kept. */
+    @Override
+    public void close() {
+      kernels.discard();
+    }
+  }
+
   /** A tape whose backward pass can run once. */
   public static final class Recording extends Tape implements AutoCloseable {
 
@@ -235,8 +285,7 @@ public abstract class Tape {
     private final @Nullable Store store;
     private final int positions;
 
-    /** With {@code -Dpeft4j.derivatives=false}, PyTorch records all segments. */
-    private final boolean byKernels = !"false".equals(System.getProperty("peft4j.derivatives"));
+    private final boolean byKernels = isByKernels();
 
     private final List<Entry> entries = new ArrayList<>();
     private final IdentityHashMap<NDArray, Gradient> gradients = new IdentityHashMap<>();

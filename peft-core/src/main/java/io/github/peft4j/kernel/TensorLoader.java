@@ -1,5 +1,6 @@
 package io.github.peft4j.kernel;
 
+import ai.djl.engine.EngineException;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
@@ -173,17 +174,23 @@ public final class TensorLoader implements AutoCloseable {
   }
 
   private static NDArray map(FileRegion region, TensorInfo info, NDArray target) {
+    region.requireThere();
     byte[] path = region.path().toAbsolutePath().toString().getBytes(StandardCharsets.UTF_8);
     int[] bytes = new int[path.length];
     for (int i = 0; i < path.length; i++) {
       bytes[i] = Byte.toUnsignedInt(path[i]);
     }
-    return MAP.with("dtype", scalarType(info))
-        .call(
-            target,
-            Tensors.onHost(bytes),
-            Tensors.scalar(region.offset() / info.dtype().bytes()),
-            Tensors.scalar(info.elementCount()));
+    try {
+      return MAP.with("dtype", scalarType(info))
+          .call(
+              target,
+              Tensors.onHost(bytes),
+              Tensors.scalar(region.offset() / info.dtype().bytes()),
+              Tensors.scalar(info.elementCount()));
+    } catch (EngineException e) {
+      region.requireThere(); // the better error, if that is the reason
+      throw e;
+    }
   }
 
   /** Creates a tensor from row-major Java values. */

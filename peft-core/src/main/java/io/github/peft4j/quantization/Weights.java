@@ -42,7 +42,7 @@ public final class Weights {
                 + reason
                 + ", which "
                 + format.named()
-                + " cannot keep; check the checkpoint, or load the model without quantize(…)");
+                + " cannot keep; check the checkpoint and its adapters, or load the model without quantize(…)");
       }
     }
   }

@@ -312,6 +312,20 @@ final class Checkpoints {
               + (codes ? " with codes of 8 bits" : "")
               + ": it belongs to another run; take another folder");
     }
+    if (!codes && !name.startsWith("method.")) {
+      requireFinite(file, name, source.floats(name));
+    }
+  }
+
+  /** What a run wrote was finite: the first update would say that the training diverged. */
+  private static void requireFinite(Path file, String name, float... numbers) {
+    for (float number : numbers) {
+      if (!Float.isFinite(number)) {
+        throw new IllegalArgumentException(
+            "%s: tensor %s has %s, expected finite numbers: the file is damaged; take another folder"
+                .formatted(file, name, number));
+      }
+    }
   }
 
   private List<Path> all() {

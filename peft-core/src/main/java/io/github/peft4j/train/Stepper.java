@@ -168,7 +168,7 @@ final class Stepper {
                 }
                 return batch;
               });
-      forget(step);
+      replicas.forget((int) step, (int) setup.totalSteps());
       LOG.info(
           "of a batch of {}, {} at once fit into the device's memory: tried with the longest, a {}",
           rows(settings.batchSize),
@@ -185,28 +185,36 @@ final class Stepper {
    * @throws OutOfDeviceMemoryException if the parts cannot be smaller. The gradients are zero then
    */
   <T> T fitting(long step, Supplier<T> code) {
-    BatchPlan plan = setup.plan();
     while (true) {
       try {
         return OutOfDeviceMemoryException.guard(() -> doing(step), this::advice, code);
       } catch (OutOfDeviceMemoryException e) {
-        forget(step);
-        int rows = plan.rowsAtOnce();
-        if (!settings.autoBatchSize || rows == 1) {
+        if (!takesLess(e)) {
+          replicas.clearGradients();
           throw e;
         }
-        plan.rowsAtOnce(rows / 2);
-        LOG.info("{}. From here on, {} at most at once", e.fact(), rows(rows / 2));
+        replicas.forget((int) step, (int) setup.totalSteps());
       }
     }
   }
 
-  private void forget(long step) {
-    replicas.forget((int) step, (int) setup.totalSteps());
-  }
-
   private static Gradients gradients(Replica replica) {
     return replica.update().optimizer().gradients();
+  }
+
+  /** Lets later passes take less memory than one that failed; false if they cannot. */
+  private boolean takesLess(OutOfDeviceMemoryException failure) {
+    if (replicas.giveGraphsUp()) {
+      LOG.info("{}. From here on, without the memory of CUDA graphs", failure.fact());
+      return true;
+    }
+    int rows = setup.plan().rowsAtOnce();
+    if (!settings.autoBatchSize || rows == 1) {
+      return false;
+    }
+    setup.plan().rowsAtOnce(rows / 2);
+    LOG.info("{}. From here on, {} at most at once", failure.fact(), rows(rows / 2));
+    return true;
   }
 
   private String doing(long step) {

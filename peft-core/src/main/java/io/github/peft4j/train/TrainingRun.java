@@ -59,12 +59,14 @@ final class TrainingRun {
   private TrainingReport run() {
     List<Device> others = settings.devices.subList(1, settings.devices.size());
     try (ShutdownGuard guard = new ShutdownGuard(stop, settings.shutdownWait);
-        Replicas replicas = new Replicas(
+        Replicas replicas =
+            new Replicas(
                 training,
                 others,
                 settings.group,
                 settings.averageEvery == 1,
-                setup.replicas())) {
+                setup.replicas(),
+                (int) setup.totalSteps())) {
       requireResults(replicas.first().listener());
       return run(new TrainingLoop(this, replicas));
     }

@@ -4,6 +4,7 @@ import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tape;
 import io.github.peft4j.transformer.block.Body.Opening;
+import io.github.peft4j.transformer.pass.IdRange;
 import io.github.peft4j.transformer.pass.KeyValueCache;
 import io.github.peft4j.transformer.pass.ModelInput;
 import io.github.peft4j.transformer.pass.PaddedRows;
@@ -115,8 +116,10 @@ public final class Decoding implements AutoCloseable {
     }
     try (Scope scope = new Scope();
         Pass pass = new Pass(Tape.inference(), cache, adapters).leftPadded()) {
-      ModelInput written = texts.toModel(model.manager());
-      ModelInput input = source == null ? written : source.decoding(written.ids());
+      ModelInput input =
+          source == null
+              ? texts.toModel(model.manager())
+              : source.decoding(model.manager(), texts.ids());
       NDArray logits = model.nextOfReplicas(input, pass);
       if (end == 0 && cache != null) {
         virtual = cache.length() - input.ids().getShape().get(1);
@@ -143,6 +146,7 @@ public final class Decoding implements AutoCloseable {
    */
   public void readAhead(long[] tokens, boolean[] open) {
     if (repeated != null && read && end < model.maxPositions()) {
+      requireKnown(tokens, open);
       repeated.readAhead(texts.next(tokens, open));
     }
   }
@@ -212,14 +216,24 @@ public final class Decoding implements AutoCloseable {
    *
    * @param tokens by row
    * @param open by row, whether the text continues; tokens of other texts are ignored
+   * @throws IllegalArgumentException if a token is not in the vocabulary
    */
   public void append(long[] tokens, boolean[] open) {
+    requireKnown(tokens, open);
     texts = cache == null ? texts.longer(tokens, open) : texts.next(tokens, open);
     if (whole != null) {
       whole = whole.longer(tokens, open);
     }
     this.open = open.clone();
     read = false;
+  }
+
+  private void requireKnown(long[] tokens, boolean[] open) {
+    long[][] read = new long[tokens.length][];
+    for (int row = 0; row < read.length; row++) {
+      read[row] = open[row] ? new long[] {tokens[row]} : new long[0];
+    }
+    IdRange.require("tokens", read, "vocab_size", model.config());
   }
 
   @Override

@@ -20,6 +20,7 @@ import io.github.peft4j.transformer.config.ModelConfig;
 import io.github.peft4j.transformer.config.Task;
 import io.github.peft4j.transformer.head.Head;
 import io.github.peft4j.transformer.head.LanguageModelHead;
+import io.github.peft4j.transformer.pass.IdRange;
 import io.github.peft4j.transformer.pass.LossTargets;
 import io.github.peft4j.transformer.pass.ModelInput;
 import io.github.peft4j.transformer.pass.Pass;
@@ -28,6 +29,7 @@ import io.github.peft4j.tuner.TunerLayer;
 import io.github.peft4j.tuner.site.ActiveAdapters;
 import io.github.peft4j.tuner.site.AdapterLayers;
 import io.github.peft4j.tuner.site.InputSite;
+import io.github.peft4j.tuner.site.EmbeddingSite;
 import io.github.peft4j.tuner.site.LinearSite;
 import io.github.peft4j.tuner.site.ParameterSite;
 import io.github.peft4j.tuner.site.Site;
@@ -37,7 +39,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.Predicate;
+import java.util.stream.Collectors;
 import java.util.stream.LongStream;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -116,8 +120,13 @@ public final class TransformerModel extends NamedBlock implements AdaptedModel, 
   /**
    * The last hidden state (B, T, D), or (n · B, T, D) if the composition has n adapters in
    * parallel.
+   *
+   * @throws IllegalArgumentException if an id is not in the vocabulary, or if there are more tokens
+   *     than positions
    */
   public NDArray hidden(ModelInput input, Pass pass) {
+    requireOpen();
+    input.requireKnownIds(config);
     return hiddenOfReplicas(repeated(input, pass), pass);
   }
 
@@ -206,7 +215,6 @@ public final class TransformerModel extends NamedBlock implements AdaptedModel, 
     return Autograd.without(
         () -> {
           try (Scope scope = new Scope()) {
-            input.requireKnownIds(config);
             return scope.keep(head.logits(hidden(input, pass), pass));
           }
         });
@@ -218,12 +226,15 @@ public final class TransformerModel extends NamedBlock implements AdaptedModel, 
    *
    * @param input ids (B, T); any padding is on the left
    * @param pass an inference pass; its cache, if it has one, holds the input's positions afterwards
+   * @throws IllegalArgumentException if an id is not in the vocabulary
    */
   public NDArray nextLogits(ModelInput input, Pass pass) {
+    requireOpen();
+    input.requireKnownIds(config);
     return nextOfReplicas(repeated(input, pass), pass);
   }
 
-  /** Like {@link #nextLogits}, for a batch that is replicated already. */
+  /** Like {@link #nextLogits}, for a batch that is replicated already and whose ids are known. */
   NDArray nextOfReplicas(ModelInput input, Pass pass) {
     return Autograd.without(
         () -> {
@@ -242,6 +253,7 @@ public final class TransformerModel extends NamedBlock implements AdaptedModel, 
    *     reads it
    * @param padId the id that pads short rows
    * @param adapters the adapters; they have to live as long as the decoding
+   * @throws IllegalArgumentException if an id is not in the vocabulary
    */
   public Decoding decode(List<long[]> prompts, long padId, ActiveAdapters adapters) {
     if (prompts.isEmpty() || prompts.stream().anyMatch(ids -> ids.length == 0)) {
@@ -250,6 +262,8 @@ public final class TransformerModel extends NamedBlock implements AdaptedModel, 
               + prompts.stream().map(ids -> ids.length).toList()
               + " ids; expected one prompt or more with one id or more in each");
     }
+    IdRange.require("prompts", prompts.toArray(long[][]::new), "vocab_size", config);
+    IdRange.require("padId", new long[][] {{padId}}, "vocab_size", config);
     List<long[]> rows = new ArrayList<>();
     for (int i = 0; i < adapters.composition().replicas(); i++) {
       rows.addAll(prompts);
@@ -318,6 +332,27 @@ public final class TransformerModel extends NamedBlock implements AdaptedModel, 
   /** Whether the token tables have another number of rows than those of the checkpoint. */
   public boolean isResized() {
     return resized;
+  }
+
+  /**
+   * Moves the tables of input embeddings to the host's memory, where the GPU reads the rows that it
+   * needs. A table that the head reads, too, stays on the GPU.
+   *
+   * @return whether a table was moved
+   */
+  public boolean offloadEmbeddings() {
+    Set<EmbeddingSite> ofHead =
+        head.sites()
+            .filter(LinearSite.class::isInstance)
+            .flatMap(site -> ((LinearSite) site).table().stream())
+            .collect(Collectors.toSet());
+    return body.stacks().stream()
+            .map(stack -> stack.tokens().site())
+            .distinct()
+            .filter(table -> !ofHead.contains(table))
+            .filter(table -> table.weight().offload())
+            .count()
+        > 0;
   }
 
   /** The head. */

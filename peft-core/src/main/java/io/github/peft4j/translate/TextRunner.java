@@ -126,9 +126,8 @@ final class TextRunner {
   /** The ids, the mask if texts differ in length, and the segments, as in training. */
   private ModelInput collate(NDManager manager, List<EncodedExample> examples) {
     Batch batch = collator.collate(examples);
-    ModelInput input = ModelInput.of(manager, batch.inputIds(), batch.attentionMask());
-    long[][] types = batch.tokenTypeIds();
-    return types == null ? input : input.withTypes(ModelInput.array(manager, types));
+    return ModelInput.of(manager, batch.inputIds(), batch.attentionMask())
+        .withTypes(manager, batch.tokenTypeIds());
   }
 
   /**

@@ -89,6 +89,13 @@ public interface ForwardContext {
   /** What a layer has left in this pass, or null. */
   @Nullable NDArray left(TunerLayer<?, ?> layer);
 
+  /**
+   * Whether the segment that runs computes with kernels alone, so that a tape that records it
+   * {@linkplain io.github.peft4j.kernel.Kernel#isNoted notes} them. It is known before: what runs
+   * again later may round as it will then.
+   */
+  boolean isOfKernels();
+
   /** How the segments of this pass are run. */
   Tape tape();
 }

@@ -1,6 +1,7 @@
 package io.github.peft4j.gguf;
 
 import static java.util.Objects.requireNonNull;
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -60,6 +61,22 @@ class GgufLoraTest {
   void isTheFileOfTheConverter() throws IOException {
     Path file = write("{'peft_type': 'LORA', 'lora_alpha': 6, 'r': 2}", tensors(), BASE);
     assertEquals(-1, Files.mismatch(FILES.resolve("lora.gguf"), file));
+  }
+
+  @Test
+  void theFileOfTheConverterIsReadBack() {
+    StoredLora read = StoredLora.read(FILES.resolve("lora.gguf"), BASE);
+    Map<String, Tensor> expected = tensors();
+    assertEquals(expected.keySet(), read.tensors().keySet());
+    expected.forEach(
+        (name, tensor) -> {
+          Tensor found = requireNonNull(read.tensors().get(name));
+          assertArrayEquals(tensor.shape(), found.shape(), name);
+          assertArrayEquals(tensor.numbers(), found.numbers(), name);
+        });
+    assertEquals(2, read.config().get("r").getAsInt());
+    assertEquals(6, read.config().get("lora_alpha").getAsDouble());
+    assertEquals(6, read.config().getAsJsonArray("target_modules").size());
   }
 
   @Test

@@ -118,7 +118,8 @@ public final class FakeHub implements AutoCloseable {
     return file(name, content, true);
   }
 
-  private FakeHub file(String name, byte[] content, boolean large) {
+  /** Adds a file; large ones are on the second server. */
+  public FakeHub file(String name, byte[] content, boolean large) {
     files.put(name, new File(content, large));
     return this;
   }

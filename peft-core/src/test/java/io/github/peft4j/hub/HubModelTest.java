@@ -297,10 +297,86 @@ class HubModelTest {
 
   @Test
   void aModelInAnotherFormatIsNamed() {
-    hub.without(WEIGHTS).file("model.gguf", "gguf");
+    hub.without(WEIGHTS).file("tf_model.h5", "h5");
     assertThatThrownBy(this::download)
         .hasMessageContaining("none of the files model.safetensors, pytorch_model.bin")
-        .hasMessageContaining("GGUF");
+        .hasMessageContaining("TensorFlow");
+  }
+
+  // Repositories of GGUF files
+
+  private FakeHub hubOfGguf(String... names) {
+    hub.without(WEIGHTS);
+    for (String name : names) {
+      hub.large(name, name.getBytes(StandardCharsets.UTF_8));
+    }
+    return hub;
+  }
+
+  private Path downloadFile(String file) {
+    return model().file(file).download(NeededFiles.MODEL, retry);
+  }
+
+  @Test
+  void theOnlyGgufFileIsTheModel() throws IOException {
+    hubOfGguf("name-Q8_0.gguf", "mmproj-name-f16.gguf", "imatrix_unsloth.gguf");
+    Path file = download();
+    assertThat(file).hasFileName("name-Q8_0.gguf").hasContent("name-Q8_0.gguf");
+    assertThat(filesBelow(file.getParent())).containsExactly("name-Q8_0.gguf");
+    settings = settings.offline(true);
+    assertThat(download()).isEqualTo(file);
+  }
+
+  @Test
+  void ofSeveralGgufFilesNoneIsDownloadedUntilOneIsNamed() throws IOException {
+    hubOfGguf("name-Q2_K.gguf", "name-Q4_K_M.gguf", "name-Q8_0.gguf", "BF16/name-BF16.gguf");
+    assertThatThrownBy(this::download)
+        .isInstanceOf(HubException.class)
+        .hasMessageContaining("org/name has 4 GGUF files: name one")
+        .hasMessageContaining("HubModel.of(\"org/name\").file(\"name-Q4_K_M.gguf\")")
+        .hasMessageContaining("\"org/name:name-Q4_K_M.gguf\"")
+        .hasMessageContaining("BF16/name-BF16.gguf (0.0 MB), name-Q2_K.gguf (0.0 MB), ");
+    assertThat(hub.contentRequests(null)).isEmpty();
+    Path byName = downloadFile("name-Q2_K.gguf");
+    assertThat(byName).hasFileName("name-Q2_K.gguf");
+    assertThat(filesBelow(byName.getParent())).containsExactly("name-Q2_K.gguf");
+    assertThat(downloadFile("q8_0")).hasContent("name-Q8_0.gguf");
+    assertThat(downloadFile("BF16")).hasContent("BF16/name-BF16.gguf");
+    assertThatThrownBy(() -> downloadFile("Q3_K_S"))
+        .hasMessageContaining("org/name has no GGUF file or type 'Q3_K_S': name one")
+        .hasMessageContaining("name-Q8_0.gguf");
+  }
+
+  @Test
+  void aTypeThatSeveralFilesHaveIsRefused() {
+    hubOfGguf("name-Q4_K_M.gguf", "name-UD-Q4_K_M.gguf", "name-Q8_0.gguf");
+    assertThatThrownBy(() -> downloadFile("Q4_K_M"))
+        .hasMessageContaining("'Q4_K_M' means 2 GGUF files of org/name")
+        .hasMessageContaining("There are name-Q4_K_M.gguf (0.0 MB), name-UD-Q4_K_M.gguf (0.0 MB)");
+  }
+
+  @Test
+  void aModelInPartsIsOneModel() throws IOException {
+    hubOfGguf("Q8_0/name-Q8_0-00001-of-00002.gguf", "Q8_0/name-Q8_0-00002-of-00002.gguf");
+    for (Path first : List.of(download(), downloadFile("Q8_0"))) {
+      assertThat(first).hasFileName("name-Q8_0-00001-of-00002.gguf");
+      assertThat(filesBelow(first.getParent())).hasSize(2);
+    }
+    hub.without("Q8_0/name-Q8_0-00001-of-00002.gguf");
+    assertThatThrownBy(this::download)
+        .hasMessageContaining("lacks parts of Q8_0/name-Q8_0-00001-of-00002.gguf")
+        .hasMessageContaining("Q8_0/name-Q8_0-00001-of-00002.gguf");
+  }
+
+  @Test
+  void aGgufFileBesideOtherWeightsIsTakenIfItIsNamed() throws IOException {
+    hub.file("name.gguf", "gguf");
+    assertThat(download()).isDirectory();
+    assertThat(downloadFile("name.gguf")).hasContent("gguf");
+    hub.without("name.gguf");
+    settings = settings.cache(cache.resolve("other"));
+    assertThatThrownBy(() -> downloadFile("name.gguf"))
+        .hasMessageContaining("org/name has no GGUF file, and 'name.gguf' is asked for");
   }
 
   @Test

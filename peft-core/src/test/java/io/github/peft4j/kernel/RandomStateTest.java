@@ -42,4 +42,44 @@ class RandomStateTest {
       }
     }
   }
+
+  private static boolean draws(NDManager manager, Runnable code) {
+    return RandomState.draws(manager, code);
+  }
+
+  @Test
+  void itIsSeenWhetherCodeDraws() {
+    try (NDManager manager = Tensors.newManager(Device.cpu())) {
+      float[][] drawn = new float[3][];
+      Runnable drawing =
+          () -> {
+            try (RandomState first = RandomState.seeded(7)) {
+              manager.zeros(new Shape(3));
+            }
+            try (RandomState second = RandomState.seeded(8)) {
+              drawn[0] = draw(manager);
+              drawn[1] = draw(manager);
+            }
+            try (RandomState third = RandomState.seeded(9)) {
+              drawn[2] = draw(manager);
+            }
+          };
+      assertThat(draws(manager, drawing)).isTrue();
+      float[][] watched = drawn.clone();
+      drawing.run();
+      assertThat(drawn).isDeepEqualTo(watched);
+
+      Runnable other =
+          () -> {
+            for (long seed : new long[] {7, 0, -1}) {
+              try (RandomState state = RandomState.seeded(seed)) {
+                manager.ones(new Shape(3)).add(1);
+              }
+            }
+          };
+      assertThat(draws(manager, other)).isFalse();
+      drawing.run();
+      assertThat(drawn).isDeepEqualTo(watched);
+    }
+  }
 }

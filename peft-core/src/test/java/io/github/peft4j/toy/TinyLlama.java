@@ -62,6 +62,15 @@ public final class TinyLlama {
 
   /** The same with other sizes. */
   public static Path write(Path folder, Sizes sizes) throws IOException {
+    return write(folder, sizes, true);
+  }
+
+  /** The same with an output map of its own. */
+  public static Path writeUntied(Path folder) throws IOException {
+    return write(folder, TINY, false);
+  }
+
+  private static Path write(Path folder, Sizes sizes, boolean tied) throws IOException {
     int hidden = sizes.hidden();
     int keys = hidden / sizes.heads() * sizes.keyValueHeads();
     Files.writeString(
@@ -70,7 +79,7 @@ public final class TinyLlama {
         {"architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_size": %d,
          "intermediate_size": %d, "num_hidden_layers": %d, "num_attention_heads": %d,
          "num_key_value_heads": %d, "vocab_size": %d, "max_position_embeddings": %d,
-         "rms_norm_eps": 1e-5, "tie_word_embeddings": true, "bos_token_id": 1, "eos_token_id": [2]}
+         "rms_norm_eps": 1e-5, "tie_word_embeddings": %s, "bos_token_id": 1, "eos_token_id": [2]}
         """
             .formatted(
                 hidden,
@@ -79,7 +88,8 @@ public final class TinyLlama {
                 sizes.heads(),
                 sizes.keyValueHeads(),
                 VOCABULARY,
-                sizes.positions()));
+                sizes.positions(),
+                tied));
     Files.writeString(folder.resolve("tokenizer.json"), tokenizer().toString());
     SafetensorsWriter writer = new SafetensorsWriter().metadata("format", "pt");
     Random random = new Random(5);
@@ -96,6 +106,9 @@ public final class TinyLlama {
       add(writer, random, layer + "mlp.gate_proj.weight", sizes.inner(), hidden);
       add(writer, random, layer + "mlp.up_proj.weight", sizes.inner(), hidden);
       add(writer, random, layer + "mlp.down_proj.weight", hidden, sizes.inner());
+    }
+    if (!tied) {
+      add(writer, random, "lm_head.weight", VOCABULARY, hidden);
     }
     writer.write(folder.resolve("model.safetensors"));
     return folder;

@@ -88,6 +88,11 @@ public record ToyPass(Adapters adapters, BatchRows rows) implements ForwardConte
   }
 
   @Override
+  public boolean isOfKernels() {
+    return false;
+  }
+
+  @Override
   public Tape tape() {
     throw new UnsupportedOperationException("nothing is recorded here");
   }

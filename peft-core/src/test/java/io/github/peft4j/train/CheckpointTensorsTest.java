@@ -85,4 +85,16 @@ class CheckpointTensorsTest {
     assertThatThrownBy(() -> Checkpoints.read(folder, tensors))
         .hasMessageContaining("has no tensor 0.state1 of shape (2, 3): it belongs");
   }
+
+  @Test
+  void whatIsNotFiniteIsRefusedBeforeAnythingIsSet() {
+    tensors.put("0.absmax1", manager.ones(new Shape(2)));
+    for (float wrong : new float[] {Float.NaN, Float.NEGATIVE_INFINITY}) {
+      write(codes(DType.U8, 2, 3).add("0.absmax1", new long[] {2}, 3, wrong));
+      assertThatThrownBy(() -> Checkpoints.read(folder, tensors))
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessageContaining("trainer.safetensors: tensor 0.absmax1 has " + wrong);
+      assertThat(Tensors.floats(requireNonNull(tensors.get("0.parameter")))).containsOnly(1);
+    }
+  }
 }

@@ -16,9 +16,10 @@ import gguf
 import numpy as np
 import torch
 from gguf import GGUFWriter, GGMLQuantizationType as T
-from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
+from tokenizers import (
+    AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers)
 from transformers import (
-    Gemma2Config, Gemma2ForCausalLM, Gemma3ForCausalLM, Gemma3TextConfig, GemmaConfig,
+    BertConfig, BertModel, Gemma2Config, Gemma2ForCausalLM, Gemma3ForCausalLM, Gemma3TextConfig, GemmaConfig,
     GemmaForCausalLM, GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM, Phi3Config,
     Phi3ForCausalLM, Qwen2Config, Qwen2ForCausalLM, Qwen3Config, Qwen3ForCausalLM)
 
@@ -74,6 +75,17 @@ def keys(w, arch, c):
         w.add_head_count(c.n_head)
         w.add_layer_norm_eps(c.layer_norm_epsilon)
         w.add_file_type(gguf.LlamaFileType.MOSTLY_Q8_0)
+        return
+    if arch == "bert":
+        w.add_block_count(c.num_hidden_layers)
+        w.add_context_length(c.max_position_embeddings)
+        w.add_embedding_length(c.hidden_size)
+        w.add_feed_forward_length(c.intermediate_size)
+        w.add_head_count(c.num_attention_heads)
+        w.add_layer_norm_eps(c.layer_norm_eps)
+        w.add_file_type(gguf.LlamaFileType.MOSTLY_Q8_0)
+        w.add_causal_attention(False)
+        w.add_pooling_type(gguf.PoolingType.MEAN)
         return
     if arch == "phi3":
         w.add_context_length(c.max_position_embeddings)
@@ -132,7 +144,8 @@ def write(name, arch, model, tokenizer=None):
         {v: k for k, v in gguf.MODEL_ARCH_NAMES.items()}[arch], layers)
     w = GGUFWriter(None, arch)
     w.add_type("model")
-    state = {k: v for k, v in model.state_dict().items() if k != "lm_head.weight" or not c.tie_word_embeddings}
+    state = {k: v for k, v in model.state_dict().items()
+             if not k.startswith("pooler") and (k != "lm_head.weight" or not c.tie_word_embeddings)}
     extra = {}
     if arch == "llama" and c.rope_parameters.get("rope_type") == "llama3":
         extra["rope_freqs.weight"] = llama3_factors(c)
@@ -168,7 +181,8 @@ def write(name, arch, model, tokenizer=None):
         else:
             change = back = lambda x: x
         value = change(value)
-        plain = value.ndim <= 1 or stored.endswith("_norm.weight") or stored == "position_embd.weight"
+        plain = (value.ndim <= 1 or stored.endswith("_norm.weight")
+                 or stored in ("position_embd.weight", "token_types.weight"))
         kind = T.F32 if plain else T.Q8_0
         data = gguf.quants.quantize(value, kind)
         w.add_tensor(stored, data, raw_dtype=kind)
@@ -179,7 +193,10 @@ def write(name, arch, model, tokenizer=None):
     w.write_tensors_to_file()
     w.close()
     with torch.no_grad():
-        return model.eval()(torch.tensor(IDS)).logits[0].numpy()
+        made = model.eval()(torch.tensor(IDS))
+        if arch == "bert":
+            return torch.nn.functional.normalize(made.last_hidden_state.mean(1)).numpy()
+        return made.logits[0].numpy()
 
 
 def model(kind, config):
@@ -270,6 +287,49 @@ def smollm(t):
     return add
 
 
+def word_pieces():
+    """A tokenizer of BERT's kind."""
+    tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "the", "quick", "brown", "fox", "two",
+              "space", "##s", "##o", "12", "##34", "5", "##6", "f", "##un", "hi", "user", "think",
+              "x", "a", "b", "<", ">", "|", "日", "##x", "im", "start", "_", "end", "##f"]
+    t = Tokenizer(models.WordPiece({x: i for i, x in enumerate(tokens)}, unk_token="[UNK]"))
+    t.normalizer = normalizers.BertNormalizer()
+    t.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    t.decoder = decoders.WordPiece()
+    t.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1",
+        special_tokens=[("[CLS]", 2), ("[SEP]", 3)])
+    t.add_special_tokens(tokens[:5])
+    return t
+
+
+def bert(t):
+    def add(w, c):
+        tokens, types = [], []
+        for i in range(c.vocab_size):
+            token = t.id_to_token(i)
+            types.append(3 if i < 5 else 5 if token is None else 1)
+            token = f"[PAD{i}]" if token is None else token
+            tokens.append(
+                token if i < 5 else token[2:] if token.startswith("##") else "\u2581" + token)
+        w.add_token_type_count(c.type_vocab_size)
+        w.add_tokenizer_model("bert")
+        w.add_tokenizer_pre("bert-bge")
+        w.add_token_list(tokens)
+        w.add_token_types(types)
+        w.add_bos_token_id(2)
+        w.add_eos_token_id(3)
+        w.add_unk_token_id(1)
+        w.add_sep_token_id(3)
+        w.add_pad_token_id(0)
+        w.add_mask_token_id(4)
+        w.add_add_bos_token(True)
+        w.add_add_eos_token(True)
+        w.add_add_sep_token(False)
+        w.add_bool("tokenizer.ggml.normalizer.lowercase", True)
+    return add
+
+
 TEXTS = ["", "the quick brown fox", "  two   spaces", "1234 56", "fünf <think>x", "日本", " a\n\nb",
          "<|im_start|>user\nhi<|im_end|>"]
 
@@ -331,10 +391,16 @@ def main():
         "gpt2": ("gpt2", model(GPT2LMHeadModel, GPT2Config(
             vocab_size=32, n_embd=32, n_layer=2, n_head=2, n_positions=64))),
     }
+    pieces = word_pieces()
+    made["bert"] = ("bert", model(BertModel, BertConfig(
+        vocab_size=40, hidden_size=32, intermediate_size=64, num_hidden_layers=2,
+        num_attention_heads=2, max_position_embeddings=64)), bert(pieces))
     expected = {"ids": IDS[0], "logits": {}, "texts": TEXTS}
     for name, parts in made.items():
         logits = write(name, *parts)
         expected["logits"][name] = [round(float(x), 6) for x in logits[-1]]
+    expected["bert"] = [pieces.encode(x).ids for x in TEXTS]
+    expected["pair"] = pieces.encode("the fox", "hi").ids
     t.post_processor = None
     expected["llama"] = [t.encode(x).ids for x in TEXTS]
     expected["decoded"] = [t.decode(t.encode(x).ids) for x in TEXTS]

@@ -2,6 +2,7 @@ package io.github.peft4j.cli;
 
 import io.github.peft4j.advice.Advised;
 import io.github.peft4j.chat.TrainOn;
+import io.github.peft4j.examples.bench.Optimizers;
 import io.github.peft4j.hub.HubException;
 import io.github.peft4j.kernel.OutOfDeviceMemoryException;
 import io.github.peft4j.kernel.Precision;
@@ -171,9 +172,9 @@ public final class Cli {
     byName(line, Activations.class);
     byName(line, DataTask.class);
     byName(line, ObjectiveOptions.Preference.class);
+    byName(line, Optimizers.class);
     byName(line, Precision.class);
     byName(line, TrainOn.class);
-    byName(line, TrainingOptions.Optimizers.class);
     byName(line, TrainingOptions.Schedule.class);
     return line;
   }

@@ -6,9 +6,12 @@ import io.github.peft4j.PeftModel;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.PyTorch;
 import io.github.peft4j.pretrained.MiniLm;
+import io.github.peft4j.quantization.Quantization;
+import io.github.peft4j.quantization.named.Quantizations;
 import io.github.peft4j.transformer.config.Task;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Iterator;
 import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -19,13 +22,16 @@ import picocli.CommandLine.Option;
 final class ModelOptions {
 
   private static final String MINILM = "minilm";
+  private static final String QUANTIZE = "--quantize";
+  private static final String KEEP_BLOCKS = "--keep-blocks";
   private static final Pattern DEVICE = Pattern.compile("cpu|gpu(\\d{0,3})");
 
   @Option(
       names = "--model",
       paramLabel = "DIR|NAME",
       description =
-          "A Hugging Face folder; a .gguf file; org/name on the Hugging Face hub; or "
+          "A Hugging Face folder; a .gguf file; org/name on the Hugging Face hub, or one GGUF file of"
+              + " it, org/name:Q4_K_M; or "
               + MINILM
               + ", out of a jar.")
   @Nullable String model;
@@ -44,14 +50,37 @@ final class ModelOptions {
   @Nullable Precision precision;
 
   @Option(
+      names = QUANTIZE,
+      paramLabel = "NAME",
+      completionCandidates = QuantizationNames.class,
+      description = "Keeps the frozen weights in fewer bits: ${COMPLETION-CANDIDATES}.")
+  @Nullable String quantize;
+
+  @Option(
+      names = KEEP_BLOCKS,
+      description = "Keeps the frozen weights of a .gguf file in the blocks of the file.")
+  boolean keepBlocks;
+
+  @Option(
       names = "--seed",
       paramLabel = "N",
       description = "Of new tensors, dropout, sampling and the order of examples; 42 by default.")
   @Nullable Long seed;
 
+  /** The names for {@code --quantize}. */
+  static final class QuantizationNames implements Iterable<String> {
+    @Override
+    public Iterator<String> iterator() {
+      return Quantizations.names().iterator();
+    }
+  }
+
   /** Loads the model, which needs a tokenizer. The caller closes it. */
   PeftModel load(Optional<Task> task) {
     String name = Mistakes.given("--model", model);
+    Mistakes.exclude(QUANTIZE, quantize != null, KEEP_BLOCKS, keepBlocks);
+    Quantization quantization =
+        quantize == null ? null : Mistakes.at(QUANTIZE, () -> Quantizations.of(quantize));
     Peft.Loader loader =
         name.equals(MINILM) && !Files.isDirectory(Path.of(name))
             ? MiniLm.loader()
@@ -66,6 +95,12 @@ final class ModelOptions {
     if (seed != null) {
       loader.seed(seed);
     }
+    if (quantization != null) {
+      loader.quantize(quantization);
+    }
+    if (keepBlocks) {
+      keepBlocks(loader, name);
+    }
     PeftModel loaded = Mistakes.at("--model", loader::load);
     try {
       require(loaded::tokenizer);
@@ -74,6 +109,17 @@ final class ModelOptions {
       throw e;
     }
     return loaded;
+  }
+
+  private static void keepBlocks(Peft.Loader loader, String name) {
+    try {
+      loader.keepBlocks();
+    } catch (IllegalArgumentException e) {
+      throw new IllegalArgumentException(
+          "%s: %s is no .gguf file, and nothing else has blocks: leave it out, or give %s nf4"
+              .formatted(KEEP_BLOCKS, name, QUANTIZE),
+          e);
+    }
   }
 
   /** What a model's folder must have: without it, the folder is a mistake of the user. */

@@ -3,6 +3,7 @@ package io.github.peft4j.cli;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -31,7 +32,7 @@ final class OutputOptions {
       throw new IllegalArgumentException(
           "--output: " + folder + " is a file, expected a folder or a new name");
     }
-    if (model != null && isSame(folder, Path.of(model))) {
+    if (model != null && isSame(folder, model)) {
       throw new IllegalArgumentException(
           "--output: " + folder + " is the folder of --model, which would be lost: take another");
     }
@@ -49,9 +50,12 @@ final class OutputOptions {
     return folder;
   }
 
-  private static boolean isSame(Path one, Path other) {
+  private static boolean isSame(Path one, String name) {
     try {
+      Path other = Path.of(name);
       return Files.exists(one) && Files.exists(other) && Files.isSameFile(one, other);
+    } catch (InvalidPathException e) {
+      return false; // the name of a repository with a colon, on Windows
     } catch (IOException e) {
       throw new UncheckedIOException("--output: " + one + " cannot be read", e);
     }

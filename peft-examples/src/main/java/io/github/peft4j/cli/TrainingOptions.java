@@ -1,7 +1,7 @@
 package io.github.peft4j.cli;
 
+import io.github.peft4j.examples.bench.Optimizers;
 import io.github.peft4j.train.FineTuner;
-import io.github.peft4j.train.optimizer.AdamW;
 import io.github.peft4j.train.step.Activations;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
@@ -14,20 +14,6 @@ final class TrainingOptions {
     LINEAR,
     COSINE,
     CONSTANT
-  }
-
-  /** AdamW, and how its moments are kept. */
-  enum Optimizers {
-    ADAMW(AdamW.DEFAULT),
-    ADAMW_8BIT(AdamW.DEFAULT.eightBit()),
-    PAGED_ADAMW(AdamW.DEFAULT.paged()),
-    PAGED_ADAMW_8BIT(AdamW.DEFAULT.eightBit().paged());
-
-    final AdamW.Settings settings;
-
-    Optimizers(AdamW.Settings settings) {
-      this.settings = settings;
-    }
   }
 
   @Option(names = "--epochs", paramLabel = "N", description = "Passes over the data; 3 by default.")
@@ -135,7 +121,7 @@ final class TrainingOptions {
     Mistakes.set("--keep-states", keepStates, tuner::keepStates);
     Mistakes.set("--activations", activations, tuner::activations);
     if (optimizer != null) {
-      Mistakes.set("--optimizer", optimizer.settings, tuner::optimizer);
+      Mistakes.set("--optimizer", optimizer.settings(), tuner::optimizer);
     }
     tuner.packing(packing).bucketByLength(bucketByLength);
     tuner.autoBatchSize(autoBatchSize);

@@ -6,6 +6,7 @@ import io.github.peft4j.examples.bench.BusyThreads;
 import io.github.peft4j.examples.bench.Feed;
 import io.github.peft4j.examples.bench.Measurement;
 import io.github.peft4j.examples.bench.Method;
+import io.github.peft4j.examples.bench.Optimizers;
 import io.github.peft4j.examples.bench.Packed;
 import io.github.peft4j.examples.bench.Serving;
 import io.github.peft4j.examples.bench.Shape;
@@ -67,7 +68,9 @@ public final class Bench {
           [--devices N]       trains on one device, and on N together: --batch sequences on each
           [--precision NAME]  float32, bfloat16, float16 or float64
           [--quantize NAME]   keeps frozen weights in fewer bits: nf4, nf4-double, fp4, fp4-double,
-                              int8, float8-two-layouts or float8-one-layout
+                              int8, int8-absmax, float8-two-layouts or float8-one-layout
+          [--offload-embeddings]  keeps the table of input embeddings in the host's memory
+          [--optimizer NAME]  adamw (the default), adamw-8bit, paged-adamw or paged-adamw-8bit
           [--revision NAME]   of the code, for the result
           [--busy N]          threads that compute meanwhile, as other processes would
           [--data FILE]       trains on rows in .jsonl, .csv or .tsv: padded, by-length and packed
@@ -135,6 +138,8 @@ public final class Bench {
         method(),
         precision(),
         arguments.text("quantize", ""),
+        arguments.has("offload-embeddings"),
+        Optimizers.of(arguments.text("optimizer", "adamw")),
         batch(),
         length(),
         arguments.count("new-tokens", 128),

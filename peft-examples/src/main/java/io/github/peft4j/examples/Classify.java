@@ -6,11 +6,9 @@ import io.github.peft4j.data.ClassificationExample;
 import io.github.peft4j.data.Dataset;
 import io.github.peft4j.data.Labels;
 import io.github.peft4j.data.reader.Data;
-import io.github.peft4j.pretrained.MiniLm;
 import io.github.peft4j.train.Samples;
 import io.github.peft4j.train.report.Sample;
 import io.github.peft4j.transformer.config.Task;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.OptionalDouble;
@@ -53,7 +51,6 @@ public final class Classify {
           [--result FILE]           trains the method alone, and writes its numbers there
           """);
 
-  private static final String MINILM = "minilm";
   private static final String TASK = "classify";
   private static final int SAMPLES = 12;
 
@@ -79,7 +76,7 @@ public final class Classify {
     System.out.printf("%,d to learn from, %,d to test, %s%n", train.size(), test.size(), labels);
 
     int seed = arguments.integer("seed", 42);
-    Peft.Loader loader = loader(arguments.text("model"));
+    Peft.Loader loader = NamedModel.loader(arguments.text("model"));
     try (PeftModel model = loader.task(Task.classification(labels.names())).seed(seed).load()) {
       Program.requireTokenizer(model);
       Comparison comparison =
@@ -114,18 +111,6 @@ public final class Classify {
       System.out.printf("--max-length is %d: the model reads no more tokens%n", positions);
     }
     return (int) Math.min(LENGTH, positions);
-  }
-
-  /** A folder has precedence over the built-in model of the same name. */
-  private static Peft.Loader loader(String model) {
-    if (!model.equals(MINILM)) {
-      return Peft.from(model);
-    }
-    if (Files.isDirectory(Path.of(model))) {
-      System.out.println("--model minilm: the folder of that name, not the model out of the jar");
-      return Peft.from(model);
-    }
-    return MiniLm.loader();
   }
 
   private static Dataset<ClassificationExample> read(Arguments arguments, String file) {

@@ -645,6 +645,54 @@ class CliTest {
   }
 
   @Test
+  void trainsOnWeightsInFewerBits() {
+    Path adapter = folder.resolve("adapter");
+    assertFine(
+        finetune("--quantize", "nf4", "--steps", 1, "--set", "r=2", "--quiet", "--output", adapter));
+    assertFine(
+        run("generate", "--model", model, "--adapter", adapter, "--quantize", "int8", "--prompt", "w3"));
+
+    assertMistake(
+        finetune("--quantize", "nf5", "--dry-run"),
+        "--quantize: no quantization is called 'nf5'; expected one of nf4, nf4-double, fp4,");
+    assertMistake(
+        finetune("--quantize", "nf4", "--keep-blocks", "--dry-run"),
+        "--quantize and --keep-blocks exclude each other");
+    assertMistake(
+        finetune("--keep-blocks", "--dry-run"),
+        "is no .gguf file, and nothing else has blocks: leave it out, or give --quantize nf4");
+    assertMistake(
+        finetune("--quantize", "float8-one-layout", "--device", "cpu", "--dry-run"),
+        "Leave out --quantize, or take another one, such as nf4");
+  }
+
+  @Test
+  void everyCommandTakesAGgufFile() throws IOException {
+    Path gguf =
+        Path.of("..", "peft-core", "src", "test", "resources", "io/github/peft4j/gguf/llama.gguf");
+    data = write("gguf.jsonl", "{\"prompt\": \"the quick\", \"completion\": \" fox\"}\n".repeat(4));
+    Path adapter = folder.resolve("adapter");
+    for (String blocks : List.of("", "--keep-blocks")) {
+      List<Object> train =
+          new ArrayList<>(
+              List.of("finetune", "--model", gguf, "--data", data, "--steps", 1, "--set", "r=2"));
+      train.addAll(List.of("--quiet", "--overwrite", "--output", adapter));
+      if (!blocks.isEmpty()) {
+        train.add(blocks);
+      }
+      assertFine(run(train.toArray()));
+    }
+    assertFine(run("evaluate", "--model", gguf, "--adapter", adapter, "--data", data));
+    assertFine(
+        run("generate", "--model", gguf, "--keep-blocks", "--prompt", "the", "--max-new-tokens", 2));
+    assertFine(
+        run("chat", "--model", gguf, "--adapter", adapter, "--prompt", "hi", "--max-new-tokens", 2));
+    Path merged = folder.resolve("merged");
+    assertFine(run("merge", "--model", gguf, "--adapter", adapter, "--output", merged));
+    assertThat(merged.resolve("model.safetensors")).exists();
+  }
+
+  @Test
   void chatsByTheTemplateUntilTheInputEnds() throws IOException {
     Files.writeString(
         model.resolve("chat_template.jinja"),

@@ -7,11 +7,13 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.DataType;
 import io.github.peft4j.Peft;
 import io.github.peft4j.PeftModel;
+import io.github.peft4j.composition.Composition;
 import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.methods.adapter.TinyModels;
+import io.github.peft4j.methods.ia3.Ia3Config;
 import io.github.peft4j.methods.lora.LoraConfig;
 import io.github.peft4j.methods.lora.init.LoraInitialization;
 import io.github.peft4j.train.step.Activations;
@@ -110,6 +112,24 @@ class DoraTest {
         Peft.from(TinyModels.golden(name)).precision(precision).load().adapt(config)) {
       perturb(model);
       return gradients(model, recompute, IDS);
+    }
+  }
+
+  /** Beside a method that is not made of kernels, PyTorch's graph records the layer. */
+  @ParameterizedTest
+  @CsvSource({"tiny-llama, FLOAT32", "tiny-llama, BFLOAT16"})
+  void recomputedIsTheSameBesideAMethodThatIsNotMadeOfKernels(String name, Precision precision) {
+    LoraConfig dora = LoraConfig.ofRank(2).useDora(true).targetModules("all-linear");
+    Peft.Loader loader = Peft.from(TinyModels.golden(name)).precision(precision);
+    try (PeftModel model = loader.load().adapt(dora)) {
+      perturb(model);
+      model.adapt("scales", Ia3Config.defaults());
+      model.activate(Composition.stack(PeftModel.DEFAULT, "scales"));
+      Map<String, double[]> kept = gradients(model, false, IDS);
+      Map<String, double[]> again = gradients(model, true, IDS);
+      kept.forEach(
+          (tensor, expected) ->
+              assertThat(requireNonNull(again.get(tensor))).as(tensor).containsExactly(expected));
     }
   }
 

@@ -1,6 +1,7 @@
 package io.github.peft4j.methods;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
@@ -11,6 +12,7 @@ import io.github.peft4j.adapter.Adapter;
 import io.github.peft4j.config.PeftConfig;
 import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Precision;
+import io.github.peft4j.kernel.PyTorch;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tape;
 import io.github.peft4j.kernel.Tensors;
@@ -29,6 +31,7 @@ import io.github.peft4j.methods.randlora.RandLoraConfig;
 import io.github.peft4j.methods.sora.SoraConfig;
 import io.github.peft4j.methods.vblora.VbLoraConfig;
 import io.github.peft4j.methods.vera.VeraConfig;
+import io.github.peft4j.train.step.Activations;
 import io.github.peft4j.train.step.Backpropagation;
 import io.github.peft4j.transformer.ModelCall;
 import io.github.peft4j.transformer.pass.LossTargets;
@@ -121,6 +124,30 @@ class DropoutsTest {
       tensor.clearGradient();
     }
     return gradients;
+  }
+
+  /** Layers that draw and run again are seeded one by one, which a CUDA graph cannot do. */
+  @ParameterizedTest
+  @EnumSource
+  void onAGpuGraphsLeaveStepsAloneThatRunAgainAndDraw(Case method) {
+    assumeTrue(PyTorch.engine().getGpuCount() > 0, "SKIPPED: there is no GPU for CUDA graphs");
+    List<List<float[]>> gradients = new ArrayList<>();
+    for (String graphs : List.of("false", "always")) {
+      System.setProperty("peft4j.cudaGraphs", graphs);
+      try (PeftModel model = method.load(method.dropping);
+          Backpropagation passes = new Backpropagation(model, Activations.RECOMPUTED)) {
+        for (int seed = 0; seed < 4; seed++) {
+          passes.run(TinyModel.LLAMA.input(model), TinyModel.LLAMA.targets(), 1, seed);
+        }
+        gradients.add(takeGradients(model));
+      } finally {
+        System.clearProperty("peft4j.cudaGraphs");
+      }
+    }
+    for (int i = 0; i < gradients.get(0).size(); i++) {
+      assertThat(gradients.get(1).get(i))
+          .containsExactly(gradients.get(0).get(i), Offset.offset(1e-3f));
+    }
   }
 
   @ParameterizedTest

@@ -82,6 +82,10 @@ import org.junit.jupiter.params.provider.Arguments;
  */
 class MethodsTest extends MethodContract {
 
+  static Stream<Arguments> oneModelEach() {
+    return firstModels(cases());
+  }
+
   static Stream<Arguments> cases() {
     String chosen = System.getProperty("peft4j.methods", ".*");
     return methods()

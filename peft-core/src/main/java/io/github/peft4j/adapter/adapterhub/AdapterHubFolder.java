@@ -251,7 +251,11 @@ public final class AdapterHubFolder implements AdapterFormat {
     throw new IllegalArgumentException(folder + " has neither " + file + " nor " + pickled);
   }
 
-  @Override
+  /**
+   * Writes the files of an adapter. Either all of them are written or none.
+   *
+   * @param files of the folder
+   */
   public void write(
       FileGroup files, Adapter adapter, TransformerModel model, Provenance provenance) {
     List<AdapterHubMapping<?>> mappings = new ArrayList<>();

@@ -5,6 +5,7 @@ import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonPrimitive;
 import io.github.peft4j.adapter.Merger;
+import io.github.peft4j.gguf.GgufPooling;
 import io.github.peft4j.gguf.GgufWeights;
 import io.github.peft4j.io.FileGroup;
 import io.github.peft4j.io.JsonFile;
@@ -133,8 +134,9 @@ public final class ModelFiles {
   }
 
   /**
-   * Writes a language model into one GGUF file, with what llama.cpp takes of its config.
+   * Writes a model into one GGUF file, with what llama.cpp takes of its config.
    *
+   * @param pooling how an encoder's states become vectors of texts
    * @param tokenizer adds the keys of the tokenizer for a config
    * @param name of the model, for people
    * @throws UnsupportedModelException if GGUF has no such model
@@ -144,28 +146,32 @@ public final class ModelFiles {
       Merger merger,
       BiConsumer<ModelConfig, GgufMetadata.Builder> tokenizer,
       String name,
+      GgufPooling pooling,
       Path file,
       GgufType type) {
     Path whole = file.toAbsolutePath();
     Task.Type task = model.task().type();
-    if (task != Task.Type.CAUSAL_LM || !model.others().isEmpty()) {
+    Task.Type expected = GgufWeights.task(model.config());
+    if (task != expected || !model.others().isEmpty()) {
       throw new UnsupportedModelException(
           new IllegalArgumentException(
-              "%s cannot be a GGUF file: %s; expected a model of texts for CAUSAL_LM"
+              "%s cannot be a GGUF file: %s; expected a model of texts for %s"
                   .formatted(
                       model.config().source(),
-                      task == Task.Type.CAUSAL_LM
+                      task == expected
                           ? "it is a part of a model with " + model.others()
-                          : "it is for " + task)));
+                          : "it is for " + task,
+                      expected)));
     }
     ModelConfig config = ModelConfig.of(config(model, merger), model.config().source());
     GgufWeights writer =
         new GgufWeights(
-            whole.getFileName().toString(),
+            FileGroup.name(whole),
             config,
             model.config().generation(),
             name,
             type,
+            pooling,
             metadata -> tokenizer.accept(config, metadata));
     sayWhatBecomesPlain(model, file);
     List<PartsOfTensor> open = new ArrayList<>();
@@ -203,7 +209,7 @@ public final class ModelFiles {
   private static void sayWhatBecomesPlain(TransformerModel model, Path target) {
     long rounded = model.parameters().filter(ParameterSite::isQuantized).count();
     if (rounded > 0) {
-      LOG.warn(
+      LOG.info(
           "{}: {} weights are kept in fewer bits, and are saved as plain numbers, as they were"
               + " rounded",
           target,

@@ -203,7 +203,7 @@ public final class PeftFolder implements AdapterFormat {
     return type.getAsString();
   }
 
-  private static <C extends PeftConfig> AdapterFactory.Injection<C> injection(
+  static <C extends PeftConfig> AdapterFactory.Injection<C> injection(
       PeftMethod<C> method,
       JsonObject json,
       String source,
@@ -269,6 +269,11 @@ public final class PeftFolder implements AdapterFormat {
         read(second, source, beside, Map.of(), manager);
       }
     }
+    finish(file, part, all);
+  }
+
+  /** Tells a part's layers that their tensors are set. */
+  static void finish(Path file, AdapterPart part, boolean all) {
     try {
       part.rewrites().forEach(rewrite -> rewrite.layer().loaded(all));
     } catch (UnsupportedMethodException e) {
@@ -526,7 +531,11 @@ public final class PeftFolder implements AdapterFormat {
     }
   }
 
-  @Override
+  /**
+   * Writes the files of an adapter. Either all of them are written or none.
+   *
+   * @param files of the folder
+   */
   public void write(
       FileGroup files, Adapter adapter, TransformerModel model, Provenance provenance) {
     List<AdapterPart> parts = adapter.parts();

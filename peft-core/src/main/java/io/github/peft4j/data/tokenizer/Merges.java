@@ -1,5 +1,6 @@
 package io.github.peft4j.data.tokenizer;
 
+import io.github.peft4j.data.DataException;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashMap;
@@ -12,6 +13,9 @@ import java.util.Map;
  */
 public final class Merges {
 
+  /** Characters of a token, at most: a run of spaces or lines has some 250 in known vocabularies. */
+  private static final int LONGEST = 1024;
+
   /** Two tokens that become one. */
   public record Merge(String left, String right) {}
 
@@ -21,9 +25,12 @@ public final class Merges {
    * The merges of a vocabulary.
    *
    * @param tokens the tokens, the best one first
+   * @param source the file's name in errors
    * @return the merges in the order in which they are tried
+   * @throws DataException if a token is longer than those of any vocabulary: its merges would take
+   *     time and memory by the square of its length
    */
-  public static List<Merge> of(List<String> tokens) {
+  public static List<Merge> of(List<String> tokens, String source) {
     Map<String, Integer> ranks = new HashMap<>();
     for (int rank = 0; rank < tokens.size(); rank++) {
       ranks.put(tokens.get(rank), rank);
@@ -33,11 +40,17 @@ public final class Merges {
             .thenComparing(way -> codePoints(way.right()));
     List<Merge> merges = new ArrayList<>();
     for (String token : tokens) {
+      if (token.length() > LONGEST) {
+        throw new DataException(
+            "%s: the token '%s…' has %d characters; expected at most %d. Fetch the file again"
+                .formatted(source, token.substring(0, 20), token.length(), LONGEST));
+      }
       List<Merge> ways = new ArrayList<>();
       for (int at = 1; at < token.length(); at++) {
-        Merge way = new Merge(token.substring(0, at), token.substring(at));
-        if (ranks.containsKey(way.left()) && ranks.containsKey(way.right())) {
-          ways.add(way);
+        Integer left = ranks.get(token.substring(0, at));
+        Integer right = left == null ? null : ranks.get(token.substring(at));
+        if (left != null && right != null) {
+          ways.add(new Merge(tokens.get(left), tokens.get(right))); // no copies of texts are kept
         }
       }
       ways.sort(order);

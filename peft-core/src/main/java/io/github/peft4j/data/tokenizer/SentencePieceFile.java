@@ -174,8 +174,8 @@ record SentencePieceFile(List<Piece> pieces, byte[] charsmap, Map<String, Long> 
             "Precompiled", "precompiled_charsmap", Base64.getEncoder().encodeToString(charsmap));
   }
 
-  /** A tokenizer.json with the model, its added tokens and the compiled rules. */
-  JsonObject json(TokenizerClass type, TokenizerSettings settings) {
+  /** A tokenizer.json with the model of the file, its added tokens and the compiled rules. */
+  JsonObject json(TokenizerClass type, TokenizerSettings settings, Path file) {
     JsonObject json = new JsonObject();
     JsonArray added = new JsonArray();
     for (int id = 0; id < pieces.size(); id++) {
@@ -190,15 +190,15 @@ record SentencePieceFile(List<Piece> pieces, byte[] charsmap, Map<String, Long> 
     if (rules != null) {
       json.add("normalizer", rules);
     }
-    json.add(TokenizerJson.MODEL, model(type, settings));
+    json.add(TokenizerJson.MODEL, model(type, settings, file));
     return json;
   }
 
-  private JsonObject model(TokenizerClass type, TokenizerSettings settings) {
+  private JsonObject model(TokenizerClass type, TokenizerSettings settings, Path file) {
     JsonObject model = new JsonObject();
     model.addProperty("type", type.model());
     if ("BPE".equals(type.model())) {
-      bpe(model);
+      bpe(model, file);
     } else {
       JsonArray vocabulary = new JsonArray();
       for (Piece piece : unigrams(type, settings)) {
@@ -283,7 +283,7 @@ record SentencePieceFile(List<Piece> pieces, byte[] charsmap, Map<String, Long> 
   }
 
   /** Earlier pieces are merged first. */
-  private void bpe(JsonObject model) {
+  private void bpe(JsonObject model, Path file) {
     Map<String, Integer> ids = new LinkedHashMap<>();
     for (int id = 0; id < pieces.size(); id++) {
       ids.put(pieces.get(id).text(), id);
@@ -291,7 +291,7 @@ record SentencePieceFile(List<Piece> pieces, byte[] charsmap, Map<String, Long> 
     JsonObject vocabulary = new JsonObject();
     ids.forEach(vocabulary::addProperty);
     JsonArray list = new JsonArray();
-    for (Merges.Merge merge : Merges.of(List.copyOf(ids.keySet()))) {
+    for (Merges.Merge merge : Merges.of(List.copyOf(ids.keySet()), file.toString())) {
       JsonArray pair = new JsonArray();
       pair.add(merge.left());
       pair.add(merge.right());

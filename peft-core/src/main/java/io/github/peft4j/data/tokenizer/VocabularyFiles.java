@@ -59,7 +59,7 @@ final class VocabularyFiles {
       model.add("vocab", JsonFile.read(folder.resolve(VOCAB)));
       model.add("merges", merges(folder.resolve(MERGES)));
     } else if (sentencePieces != null) {
-      return SentencePieceFile.read(sentencePieces).json(type, settings);
+      return SentencePieceFile.read(sentencePieces).json(type, settings, sentencePieces);
     } else {
       throw new DataException(
           folder + " has no tokenizer.json, and no file that " + type.name() + " is built of");

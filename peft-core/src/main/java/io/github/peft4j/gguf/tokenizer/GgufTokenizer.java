@@ -18,6 +18,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -31,9 +32,13 @@ public final class GgufTokenizer {
 
   private static final String KEY = "tokenizer.ggml.";
   private static final String SPACE = "▁";
+  private static final String BERT = "bert";
 
   /** The score that llama.cpp's converter gives tokens that were added to a vocabulary. */
   private static final double ADDED = -1000;
+
+  /** The tokens at which a text or a turn ends. */
+  private static final List<String> ENDS = List.of("eos", "eot", "eom");
 
   private static final String TEMPLATE = "tokenizer.chat_template";
 
@@ -50,20 +55,57 @@ public final class GgufTokenizer {
     ROLES.put("mask", "mask");
   }
 
+  /** The ids of special tokens that llama.cpp takes of files that do not say them. */
+  private static final Map<String, Map<String, Integer>> USUAL =
+      Map.of(
+          "gpt2", Map.of(),
+          "llama", Map.of("unk", 0, "bos", 1, "eos", 2),
+          BERT, Map.of("pad", 0, "unk", 100, "bos", 101, "sep", 102, "mask", 103));
+
   private final GgufMetadata metadata;
   private final String source;
+  private final Map<String, Integer> usual;
   private final List<String> tokens;
   private final long[] types;
 
-  private GgufTokenizer(GgufMetadata metadata, String source) {
+  private GgufTokenizer(GgufMetadata metadata, String source, String model) {
     this.metadata = metadata;
     this.source = source;
+    this.usual = USUAL.getOrDefault(model, Map.of());
     this.tokens = new ArrayList<>(metadata.strings(KEY + "tokens"));
     this.types =
         metadata.findIntegers(KEY + "token_type").orElseGet(() -> normal(this.tokens.size()));
+    if (tokens.isEmpty()) {
+      throw error("tokens", "empty", "the tokens by id");
+    }
     if (types.length != tokens.size()) {
       throw error("token_type", types.length + " numbers", "one for each of " + tokens.size());
     }
+    for (int id = 0; id < types.length; id++) {
+      if (!TokenType.isKnown(types[id])) {
+        throw error(at("token_type", id), types[id], "a number from 1 to 6");
+      }
+    }
+  }
+
+  private static String at(String array, int index) {
+    return array + "[" + index + "]";
+  }
+
+  /**
+   * The ids of the tokens. What two ids share would be read as one, and written as nothing. Tokens
+   * without a text are no matter: they are never found.
+   */
+  private Map<String, Integer> distinct() {
+    Map<String, Integer> ids = new HashMap<>();
+    for (int id = 0; id < tokens.size(); id++) {
+      Integer former = ids.putIfAbsent(tokens.get(id), id);
+      if (former != null && !tokens.get(id).isEmpty()) {
+        throw error(
+            at("tokens", id), "'" + tokens.get(id) + "'", "another text than tokens[" + former + "]");
+      }
+    }
+    return ids;
   }
 
   private static long[] normal(int count) {
@@ -84,12 +126,13 @@ public final class GgufTokenizer {
     if (model.equals("none") || model.equals("no_vocab")) {
       return null;
     }
-    GgufTokenizer reader = new GgufTokenizer(metadata, source);
+    GgufTokenizer reader = new GgufTokenizer(metadata, source, model);
     byte[] json =
         switch (model) {
           case "gpt2" -> reader.byteLevel();
           case "llama" -> reader.sentencePiece();
-          default -> throw reader.error("model", model, "gpt2 or llama");
+          case BERT -> reader.wordPiece();
+          default -> throw reader.error("model", model, "gpt2, llama or bert");
         };
     return Tokenizer.of(json, reader.config(model), source);
   }
@@ -104,7 +147,7 @@ public final class GgufTokenizer {
       metadata.findInteger(idKey(role)).ifPresent(id -> ids.addProperty(role + "_token_id", id));
     }
     JsonArray ends = new JsonArray();
-    for (String end : List.of("eos", "eot", "eom")) {
+    for (String end : ENDS) {
       OptionalLong id = metadata.findInteger(KEY + end + "_token_id");
       if (id.isPresent()
           && ends.asList().stream().noneMatch(e -> e.getAsLong() == id.getAsLong())) {
@@ -127,7 +170,7 @@ public final class GgufTokenizer {
             .formatted(source, KEY, key, value, expected));
   }
 
-  // The two kinds
+  // The kinds
 
   private byte[] byteLevel() {
     String name = metadata.findString(KEY + "pre").orElse("missing");
@@ -148,20 +191,38 @@ public final class GgufTokenizer {
             "{'type': 'BPE', 'dropout': null, 'unk_token': null, 'continuing_subword_prefix': '',"
                 + " 'end_of_word_suffix': '', 'fuse_unk': false, 'byte_fallback': false}");
     model.addProperty("ignore_merges", pre.wholeFirst());
-    List<String> merges = metadata.strings(KEY + "merges");
+    List<Merges.Merge> merges = merges(distinct());
     return json(
         parts,
         model,
         writer -> {
-          for (int i = 0; i < merges.size(); i++) {
-            String merge = merges.get(i);
-            int space = merge.indexOf(' ', 1);
-            if (space < 0) {
-              throw error("merges[" + i + "]", "'" + merge + "'", "two tokens and a space between");
-            }
-            write(writer, merge.substring(0, space), merge.substring(space + 1));
+          for (Merges.Merge merge : merges) {
+            write(writer, merge.left(), merge.right());
           }
         });
+  }
+
+  /** The merges of a byte-level vocabulary, which make tokens of tokens. */
+  private List<Merges.Merge> merges(Map<String, Integer> ids) {
+    List<String> stored = metadata.strings(KEY + "merges");
+    Map<Merges.Merge, Integer> merges = new LinkedHashMap<>();
+    for (int i = 0; i < stored.size(); i++) {
+      String merge = stored.get(i);
+      int space = merge.indexOf(' ', 1);
+      String left = space < 0 ? "" : merge.substring(0, space);
+      String right = space < 0 ? "" : merge.substring(space + 1);
+      if (!ids.containsKey(left) || !ids.containsKey(right) || !ids.containsKey(left + right)) {
+        throw error(
+            at("merges", i),
+            "'" + merge + "'",
+            "two tokens with a space between that are a token together");
+      }
+      Integer former = merges.putIfAbsent(new Merges.Merge(left, right), i);
+      if (former != null) {
+        throw error(at("merges", i), "'" + merge + "'", "another one than merges[" + former + "]");
+      }
+    }
+    return List.copyOf(merges.keySet());
   }
 
   private byte[] sentencePiece() {
@@ -190,9 +251,10 @@ public final class GgufTokenizer {
             "{'type': 'BPE', 'dropout': null, 'continuing_subword_prefix': null,"
                 + " 'end_of_word_suffix': null, 'fuse_unk': true, 'byte_fallback': true,"
                 + " 'ignore_merges': false}");
-    model.addProperty("unk_token", token("unk", 0));
+    model.addProperty("unk_token", token("unk"));
     spellSpaces();
-    List<Merges.Merge> merges = Merges.of(bestFirst());
+    distinct();
+    List<Merges.Merge> merges = Merges.of(bestFirst(), source);
     return json(
         parts,
         model,
@@ -201,6 +263,33 @@ public final class GgufTokenizer {
             write(writer, merge.left(), merge.right());
           }
         });
+  }
+
+  private byte[] wordPiece() {
+    for (int id = 0; id < types.length; id++) {
+      if (types[id] != TokenType.CONTROL) {
+        tokens.set(id, WordPieces.original(tokens.get(id)));
+      }
+    }
+    distinct();
+    JsonObject normalizer =
+        parse(
+            "{'type': 'BertNormalizer', 'clean_text': true, 'handle_chinese_chars': true,"
+                + " 'strip_accents': null, 'lowercase': true}");
+    for (String flag : List.of("strip_accents", "lowercase")) {
+      metadata
+          .findFlag(WordPieces.NORMALIZER + flag)
+          .ifPresent(value -> normalizer.addProperty(flag, value));
+    }
+    JsonObject parts = new JsonObject();
+    parts.add("normalizer", normalizer);
+    parts.add("pre_tokenizer", parse("{'type': 'BertPreTokenizer'}"));
+    parts.add("post_processor", ends("cls", "sep", false));
+    parts.add("decoder", parse("{'type': 'WordPiece', 'prefix': '##', 'cleanup': true}"));
+    JsonObject model = parse("{'type': 'WordPiece', 'max_input_chars_per_word': 100}");
+    model.addProperty("unk_token", token("unk"));
+    model.addProperty("continuing_subword_prefix", WordPieces.CONTINUED);
+    return json(parts, model, null);
   }
 
   /**
@@ -229,6 +318,11 @@ public final class GgufTokenizer {
     if (scores.length != tokens.size()) {
       throw error("scores", scores.length + " numbers", "one for each of " + tokens.size());
     }
+    for (int id = 0; id < scores.length; id++) {
+      if (!Double.isFinite(scores[id])) {
+        throw error(at("scores", id), scores[id], "a finite number");
+      }
+    }
     List<Integer> merged =
         IntStream.range(0, tokens.size())
             .filter(id -> types[id] == TokenType.NORMAL || types[id] == TokenType.USER_DEFINED)
@@ -256,7 +350,10 @@ public final class GgufTokenizer {
     writer.beginArray().value(left).value(right).endArray();
   }
 
-  private byte[] json(JsonObject parts, JsonObject model, Content merges) {
+  /**
+   * @param merges null for a model without any
+   */
+  private byte[] json(JsonObject parts, JsonObject model, @Nullable Content merges) {
     ByteArrayOutputStream out = new ByteArrayOutputStream();
     try (JsonWriter writer = new JsonWriter(new OutputStreamWriter(out, StandardCharsets.UTF_8))) {
       writer.beginObject();
@@ -276,9 +373,11 @@ public final class GgufTokenizer {
         }
       }
       writer.endObject();
-      writer.name("merges").beginArray();
-      merges.write(writer);
-      writer.endArray();
+      if (merges != null) {
+        writer.name("merges").beginArray();
+        merges.write(writer);
+        writer.endArray();
+      }
       writer.endObject();
       writer.endObject();
     } catch (IOException e) {
@@ -316,16 +415,24 @@ public final class GgufTokenizer {
   private JsonElement ends(boolean begins) {
     boolean before = metadata.findFlag(KEY + "add_bos_token").orElse(begins);
     boolean after = metadata.findFlag(KEY + "add_eos_token").orElse(false);
-    String bos = before ? token("bos", 1) : null;
-    String eos = after ? token("eos", 2) : null;
-    if (bos == null && eos == null) {
-      return JsonNull.INSTANCE;
-    }
+    return before || after
+        ? ends(before ? "bos" : null, after ? "eos" : null, true)
+        : JsonNull.INSTANCE;
+  }
+
+  /**
+   * @param first the role of the token before a text; null for none
+   * @param last the role of the token behind a text; null for none
+   * @param again whether the first one also stands before the second text of a pair
+   */
+  private JsonElement ends(@Nullable String first, @Nullable String last, boolean again) {
+    String bos = first == null ? null : token(first);
+    String eos = last == null ? null : token(last);
     JsonArray single = new JsonArray();
     JsonArray pair = new JsonArray();
     for (int type = 0; type < 2; type++) {
       List<JsonObject> places = new ArrayList<>();
-      if (bos != null) {
+      if (bos != null && (type == 0 || again)) {
         places.add(place("SpecialToken", bos, type));
       }
       places.add(place("Sequence", type == 0 ? "A" : "B", type));
@@ -338,8 +445,8 @@ public final class GgufTokenizer {
       places.forEach(pair::add);
     }
     JsonObject special = new JsonObject();
-    addSpecial(special, bos, "bos", 1);
-    addSpecial(special, eos, "eos", 2);
+    addSpecial(special, bos, first);
+    addSpecial(special, eos, last);
     JsonObject template = new JsonObject();
     template.addProperty("type", "TemplateProcessing");
     template.add("single", single);
@@ -357,12 +464,12 @@ public final class GgufTokenizer {
     return place;
   }
 
-  private void addSpecial(JsonObject special, @Nullable String token, String role, int usual) {
-    if (token != null) {
+  private void addSpecial(JsonObject special, @Nullable String token, @Nullable String role) {
+    if (token != null && role != null) {
       JsonObject fields = new JsonObject();
       fields.addProperty("id", token);
       JsonArray ids = new JsonArray();
-      ids.add(id(role, usual));
+      ids.add(id(role));
       fields.add("ids", ids);
       JsonArray texts = new JsonArray();
       texts.add(token);
@@ -371,26 +478,41 @@ public final class GgufTokenizer {
     }
   }
 
-  private int id(String role, int usual) {
-    long id = metadata.findInteger(idKey(role)).orElse(usual);
+  private int id(String role) {
+    OptionalLong id = metadata.findInteger(idKey(role));
+    if (id.isEmpty() && role.equals("cls")) {
+      return id("bos");
+    }
+    return known(ROLES.get(role), id.orElse(usual.getOrDefault(role, -1)));
+  }
+
+  private int known(String key, long id) {
     if (id < 0 || id >= tokens.size()) {
-      throw error(ROLES.get(role) + "_token_id", id, "an id from 0 to " + (tokens.size() - 1));
+      throw error(key + "_token_id", id, "an id from 0 to " + (tokens.size() - 1));
     }
     return (int) id;
   }
 
-  private String token(String role, int usual) {
-    return tokens.get(id(role, usual));
+  private String token(String role) {
+    return tokens.get(id(role));
   }
 
   /** The content of a tokenizer_config.json. */
   private JsonObject config(String model) {
     JsonObject config = new JsonObject();
     config.addProperty("tokenizer_class", "PreTrainedTokenizerFast");
-    List<String> usual = model.equals("llama") ? List.of("unk", "bos", "eos") : List.of();
+    for (String end : ENDS) {
+      metadata.findInteger(KEY + end + "_token_id").ifPresent(id -> known(end, id));
+    }
+    if (model.equals(BERT)) { // it has no tokens for begin and end, but these two
+      for (String role : List.of("unk", "sep", "pad", "cls", "mask")) {
+        config.addProperty(role + "_token", token(role));
+      }
+      return config;
+    }
     for (String role : ROLES.keySet()) {
-      if (metadata.contains(idKey(role)) || usual.contains(role)) {
-        config.addProperty(role + "_token", token(role, usual.indexOf(role)));
+      if (metadata.contains(idKey(role)) || usual.containsKey(role)) {
+        config.addProperty(role + "_token", token(role));
       }
     }
     for (String role : List.of("bos", "eos", "sep")) {

@@ -89,8 +89,16 @@ public final class GgufVocabulary {
       metadata.bool(KEY + "add_space_prefix", flag.getAsBoolean());
     }
     JsonObject part = object(json.get("model"));
-    if (!"BPE".equals(text(part.get("type")))) {
-      throw error("the tokenizer's model", part.get("type"), "BPE, byte-level or SentencePiece's");
+    String kind = text(part.get("type"));
+    if ("WordPiece".equals(kind)) {
+      writeWordPiece(part, metadata);
+      return;
+    }
+    if (!"BPE".equals(kind)) {
+      throw error(
+          "the tokenizer's model",
+          part.get("type"),
+          "WordPiece, or BPE: byte-level or SentencePiece's");
     }
     if (flag(part, "byte_fallback")) {
       writeSentencePiece(part, metadata);
@@ -138,6 +146,52 @@ public final class GgufVocabulary {
     writeSpecial(metadata, true);
     if (!String.valueOf(json.get("normalizer")).contains("\"Prepend\"") && !prepends(json)) {
       metadata.bool(KEY + "add_space_prefix", false);
+    }
+  }
+
+  /** BERT's. llama.cpp cuts texts as BERT does, whatever {@code tokenizer.ggml.pre} says. */
+  private void writeWordPiece(JsonObject part, GgufMetadata.Builder metadata) {
+    JsonObject normalizer = object(json.get("normalizer"));
+    require("normalizer.type", text(normalizer.get("type")), "BertNormalizer");
+    require("normalizer.clean_text", normalizer.get("clean_text"), new JsonPrimitive(true));
+    require(
+        "normalizer.handle_chinese_chars",
+        normalizer.get("handle_chinese_chars"),
+        new JsonPrimitive(true));
+    require(
+        "pre_tokenizer.type",
+        text(object(json.get("pre_tokenizer")).get("type")),
+        "BertPreTokenizer");
+    require(
+        "model.continuing_subword_prefix",
+        text(part.get("continuing_subword_prefix")),
+        WordPieces.CONTINUED);
+    fill(part, false);
+    for (int id = 0; id < tokens.length; id++) {
+      if (types[id] != TokenType.CONTROL) {
+        tokens[id] = WordPieces.stored(tokens[id]);
+      }
+    }
+    metadata.uint32(KEY + "token_type_count", model.size("type_vocab_size", 1));
+    metadata.string(KEY + "model", "bert");
+    metadata.string(KEY + "pre", WordPieces.PRE);
+    metadata.strings(KEY + "tokens", Arrays.asList(tokens));
+    metadata.int32s(KEY + "token_type", types);
+    writeSpecial(metadata, false);
+    writeFlag(normalizer, "lowercase", metadata);
+    writeFlag(normalizer, "strip_accents", metadata);
+  }
+
+  private static void writeFlag(
+      JsonObject normalizer, String field, GgufMetadata.Builder metadata) {
+    if (normalizer.get(field) instanceof JsonPrimitive flag && flag.isBoolean()) {
+      metadata.bool(WordPieces.NORMALIZER + field, flag.getAsBoolean());
+    }
+  }
+
+  private void require(String part, @Nullable Object found, Object expected) {
+    if (!expected.equals(found)) {
+      throw error(part, found, expected + ", as BERT has it: llama.cpp computes nothing else");
     }
   }
 
@@ -208,6 +262,7 @@ public final class GgufVocabulary {
 
   private void writeSpecial(GgufMetadata.Builder metadata, boolean begins) {
     Map<String, Boolean> adds = new LinkedHashMap<>();
+    JsonObject config = withEnds();
     SpecialPlaces.of(json.get("post_processor"), config).forEach(adds::put);
     Map<String, Long> ids = new LinkedHashMap<>();
     for (String role : GgufTokenizer.ROLES.keySet()) {
@@ -228,12 +283,25 @@ public final class GgufVocabulary {
         ids.putIfAbsent(role, given.get(0));
       }
     }
+    ids.remove("cls"); // the converter leaves it out: llama.cpp takes the first token of texts
     ids.forEach((role, id) -> metadata.uint32(GgufTokenizer.idKey(role), id));
     if (begins) {
       adds.putIfAbsent("bos", false);
     }
     adds.forEach((role, flag) -> metadata.bool(KEY + "add_" + role + "_token", flag));
     writeTemplates(metadata);
+  }
+
+  /** A text begins with the token for classes, and ends with the separator, if nothing else is said. */
+  private JsonObject withEnds() {
+    JsonObject ends = config.deepCopy();
+    for (Map.Entry<String, String> end : Map.of("bos", "cls", "eos", "sep").entrySet()) {
+      JsonElement other = config.get(end.getValue() + "_token");
+      if (content(config.get(end.getKey() + "_token")) == null && content(other) != null) {
+        ends.add(end.getKey() + "_token", other);
+      }
+    }
+    return ends;
   }
 
   private void writeTemplates(GgufMetadata.Builder metadata) {

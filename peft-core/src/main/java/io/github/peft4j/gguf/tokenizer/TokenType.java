@@ -17,6 +17,11 @@ final class TokenType {
   /** A byte of a character that is no token. */
   static final int BYTE = 6;
 
+  /** Whether there is such a type. */
+  static boolean isKnown(long type) {
+    return type >= NORMAL && type <= BYTE;
+  }
+
   private TokenType() {}
 
   /** The text of an id that no token has. */

@@ -10,19 +10,24 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.nio.channels.FileChannel;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.Collection;
 import java.util.Collections;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.Consumer;
-import org.jspecify.annotations.Nullable;
 
 /**
  * A GGUF file, version 2 or 3, little-endian. Opening reads the header and checks it completely.
  * Data is memory-mapped on demand.
+ *
+ * <p>A model that llama.cpp's gguf-split has cut into several files is one here: the metadata is
+ * that of the first part, the tensors are those of all.
  *
  * <p>As a {@link TensorSource}, the file has plain numbers: a quantised tensor is one of {@link
  * DType#F32}, and its blocks become numbers while they are read. {@link #readBlocks} and {@link
@@ -44,38 +49,32 @@ public final class GgufFile implements TensorSource {
   /** Elements that become numbers at once: whole blocks of all types. */
   private static final int CHUNK = 1 << 16;
 
-  private final String label;
-  private final @Nullable Path path;
-  private final Bytes bytes;
-  private final HeaderReader.Header header;
+  private final List<GgufPart> parts;
+  private final Map<String, GgufTensor> tensors = new LinkedHashMap<>();
+  private final Map<String, GgufPart> owners = new HashMap<>();
 
-  private GgufFile(String label, @Nullable Path path, Bytes bytes) throws IOException {
-    this.label = label;
-    this.path = path;
-    this.bytes = bytes;
-    this.header = HeaderReader.read(label, bytes);
+  private GgufFile(List<GgufPart> parts) {
+    this.parts = parts;
+    for (GgufPart part : parts) {
+      part.header()
+          .tensors()
+          .forEach(
+              (name, tensor) -> {
+                tensors.put(name, tensor);
+                owners.put(name, part);
+              });
+    }
   }
 
   /**
-   * Opens a file.
+   * Opens a file and, if it is one of several parts of a model, the others beside it.
    *
-   * @throws GgufException if the file is damaged, or has a version or a type that is not read
+   * @throws GgufException if the file is damaged, or has a version or a type that is not read; if a
+   *     part is missing or does not belong to the others
    * @throws UncheckedIOException if it cannot be read
    */
   public static GgufFile open(Path path) {
-    try {
-      Bytes bytes = Bytes.of(FileChannel.open(path));
-      try {
-        return new GgufFile(path.toString(), path, bytes);
-      } catch (IOException | RuntimeException | Error e) {
-        bytes.close();
-        throw e;
-      }
-    } catch (NoSuchFileException e) {
-      throw new UncheckedIOException("cannot read %s: there is no such file".formatted(path), e);
-    } catch (IOException e) {
-      throw new UncheckedIOException("cannot read %s: %s".formatted(path, e), e);
-    }
+    return new GgufFile(GgufPart.all(path));
   }
 
   /**
@@ -87,7 +86,7 @@ public final class GgufFile implements TensorSource {
    */
   public static GgufFile of(String label, ByteBuffer bytes) {
     try {
-      return new GgufFile(label, null, Bytes.of(bytes));
+      return new GgufFile(List.of(GgufPart.of(label, null, Bytes.of(bytes))));
     } catch (IOException e) {
       throw new UncheckedIOException(label, e);
     }
@@ -95,17 +94,21 @@ public final class GgufFile implements TensorSource {
 
   /** The version of the format, 2 or 3. They differ in nothing that is read here. */
   public int version() {
-    return header.version();
+    return first().header().version();
+  }
+
+  private GgufPart first() {
+    return parts.get(0);
   }
 
   /** The keys and values of the file. */
   public GgufMetadata metadata() {
-    return header.metadata();
+    return first().header().metadata();
   }
 
   /** The tensors as they are stored, in the order of the file. */
   public Collection<GgufTensor> tensors() {
-    return Collections.unmodifiableCollection(header.tensors().values());
+    return Collections.unmodifiableCollection(tensors.values());
   }
 
   /**
@@ -114,16 +117,16 @@ public final class GgufFile implements TensorSource {
    * @throws NoSuchTensorException if there is none of this name
    */
   public GgufTensor tensor(String name) {
-    GgufTensor tensor = header.tensors().get(name);
+    GgufTensor tensor = tensors.get(name);
     if (tensor == null) {
-      throw new NoSuchTensorException(label, name, names());
+      throw new NoSuchTensorException(first().label(), name, names());
     }
     return tensor;
   }
 
   @Override
   public Set<String> names() {
-    return Collections.unmodifiableSet(header.tensors().keySet());
+    return Collections.unmodifiableSet(tensors.keySet());
   }
 
   /** The name, type and shape of a tensor; the type is F32 if its numbers are quantised. */
@@ -156,8 +159,12 @@ public final class GgufFile implements TensorSource {
    */
   public Optional<FileRegion> blocks(String name) {
     GgufTensor tensor = tensor(name);
-    return Optional.ofNullable(path)
+    return Optional.ofNullable(owner(name).path())
         .map(p -> new FileRegion(p, tensor.offset(), tensor.byteCount()));
+  }
+
+  private GgufPart owner(String name) {
+    return Objects.requireNonNull(owners.get(name));
   }
 
   /**
@@ -166,19 +173,15 @@ public final class GgufFile implements TensorSource {
    */
   public void readBlocks(String name, Consumer<ByteBuffer> sink) {
     GgufTensor tensor = tensor(name);
-    long length = tensor.byteCount();
+    GgufPart part = owner(name);
     int most = SLICE / tensor.type().blockBytes() * tensor.type().blockBytes();
-    for (long at = 0; at < length; at += most) {
-      int part = (int) Math.min(most, length - at);
-      ByteBuffer slice;
-      try {
-        slice = bytes.slice(tensor.offset() + at, part);
-      } catch (IOException e) {
-        throw new UncheckedIOException(
-            "cannot read tensor %s of %s: %s".formatted(name, label, e), e);
-      }
-      sink.accept(slice.order(ByteOrder.LITTLE_ENDIAN));
-    }
+    part.bytes()
+        .read(
+            "tensor %s of %s".formatted(name, part.label()),
+            tensor.offset(),
+            tensor.byteCount(),
+            most,
+            sink);
   }
 
   /**
@@ -213,16 +216,12 @@ public final class GgufFile implements TensorSource {
 
   @Override
   public void close() {
-    try {
-      bytes.close();
-    } catch (IOException e) {
-      throw new UncheckedIOException("cannot close " + label, e);
-    }
+    parts.forEach(GgufPart::close);
   }
 
   /** Returns, for example, {@code model.gguf (272 tensors)}. */
   @Override
   public String toString() {
-    return "%s (%d tensors)".formatted(label, names().size());
+    return "%s (%d tensors)".formatted(first().label(), names().size());
   }
 }

@@ -1,5 +1,7 @@
 package io.github.peft4j.io.gguf;
 
+import java.util.Arrays;
+
 /**
  * Blocks of 256 numbers of six bits in 16 parts with a scale each, Q6_K.
  *
@@ -10,7 +12,7 @@ package io.github.peft4j.io.gguf;
  * upper bits (2 × 32 bytes, as Q2_K) scales (16 signed bytes) d (half)
  * }</pre>
  */
-record SixBitBlocks() implements Blocks {
+record SixBitBlocks() implements Blocks.Writable {
 
   private static final int ELEMENTS = TwoBitBlocks.ELEMENTS;
   private static final int PART = TwoBitBlocks.PART;
@@ -43,6 +45,43 @@ record SixBitBlocks() implements Blocks {
         int q = (blocks[low + j] >> nibble & 15) | ((blocks[high + j] >> shift & 3) << 4);
         values[to + first + j] = scale * (q - 32);
       }
+    }
+  }
+
+  /** As llama.cpp's {@code quantize_row_q6_K_ref}. */
+  @Override
+  public void encode(float[] values, int from, byte[] blocks, int at) {
+    SignedFit fit = new SignedFit();
+    int[] codes = new int[ELEMENTS];
+    float[] scales = new float[ELEMENTS / PART];
+    float largest = 0; // with its sign
+    for (int part = 0; part < scales.length; part++) {
+      scales[part] = fit.scale(values, from + part * PART);
+      for (int j = 0; j < PART; j++) {
+        codes[part * PART + j] = fit.code(j);
+      }
+      if (Math.abs(scales[part]) > Math.abs(largest)) {
+        largest = scales[part];
+      }
+    }
+    Arrays.fill(blocks, at, at + bytes(), (byte) 0);
+    if (Math.abs(largest) < SignedFit.NOTHING) {
+      return;
+    }
+    float inverse = -128 / largest;
+    Blocks.putHalf(blocks, at + D, 1 / inverse);
+    float d = Blocks.half(blocks, at + D);
+    for (int part = 0; part < scales.length; part++) {
+      byte scale = (byte) Math.min(127, (int) Math.rint(inverse * scales[part]));
+      blocks[at + SCALES + part] = scale;
+      for (int i = part * PART; d * scale != 0 && i < (part + 1) * PART; i++) {
+        codes[i] = SignedFit.code(values[from + i] / (d * scale));
+      }
+    }
+    for (int i = 0; i < ELEMENTS; i++) {
+      int low = at + i / 128 * 64 + i % 64;
+      blocks[low] |= (byte) ((codes[i] & 15) << i / 64 % 2 * 4);
+      blocks[at + HIGH + TwoBitBlocks.low(i)] |= (byte) (codes[i] >> 4 << TwoBitBlocks.shift(i));
     }
   }
 }

@@ -7,7 +7,6 @@ import io.github.peft4j.io.TensorInfo;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
@@ -76,17 +75,12 @@ final class SafetensorsFile implements Safetensors {
   @Override
   public void read(String name, Consumer<ByteBuffer> sink) {
     Header.Entry entry = entry(name);
-    for (long at = entry.begin(); at < entry.end(); at += SLICE) {
-      int length = (int) Math.min(SLICE, entry.end() - at);
-      ByteBuffer slice;
-      try {
-        slice = bytes.slice(header.dataStart() + at, length);
-      } catch (IOException e) {
-        throw new UncheckedIOException(
-            "cannot read tensor %s of %s: %s".formatted(name, label, e), e);
-      }
-      sink.accept(slice.order(ByteOrder.LITTLE_ENDIAN));
-    }
+    bytes.read(
+        "tensor %s of %s".formatted(name, label),
+        header.dataStart() + entry.begin(),
+        entry.end() - entry.begin(),
+        SLICE,
+        sink);
   }
 
   @Override

@@ -89,6 +89,41 @@ public record DeviceTensor(long address, int type, int device, long[] sizes, lon
     return addresses;
   }
 
+  /**
+   * A tensor of a GPU in the page-locked memory of a tensor of the host: the GPU reads it over the
+   * bus. The host's tensor has to be there as long.
+   *
+   * @param host the address of a contiguous {@code at::Tensor}
+   * @return the address of the new one, which the caller frees; 0 if there is none
+   */
+  public static long ofHost(long host, int device) {
+    if (!CudaText.isAvailable()) {
+      return 0;
+    }
+    Words words = Words.ofThread();
+    int failed =
+        Torch.getDtype(host, words.address(0))
+            | Torch.getDataPtr(host, words.address(1))
+            | Torch.getDim(host, words.address(2))
+            | Torch.getSizes(host, words.address(3))
+            | Torch.getStrides(host, words.address(4));
+    if (failed != 0
+        || Torch.createTensorFromBlob(
+                words.read(1),
+                words.read(2),
+                words.read(3),
+                words.read(4),
+                0,
+                words.readInt(0),
+                Torch.CUDA,
+                device,
+                words.address(5))
+            != 0) {
+      return 0;
+    }
+    return words.read(5);
+  }
+
   /** The name of the type in CUDA texts, or null if they do not know it. */
   static @Nullable String typeName(int type) {
     return switch (type) {

@@ -60,6 +60,17 @@ final class Torch {
   static native int emptyStrided(
       long dimensions, long sizes, long strides, int type, int kind, int device, long result);
 
+  static native int createTensorFromBlob(
+      long data,
+      long dimensions,
+      long sizes,
+      long strides,
+      long offset,
+      int type,
+      int kind,
+      int device,
+      long result);
+
   static native int deleteTensorObject(long tensor);
 
   static native int getCurrentCudaStream(int device, long result);

@@ -15,6 +15,7 @@ import java.util.TreeMap;
  *   <li>{@code peft4j.cudaGraphs}: whether steps are recorded as CUDA graphs; {@code always}
  *       records those of a training also where nothing is gained.
  *   <li>{@code peft4j.cudaText}: whether kernels in CUDA text run.
+ *   <li>{@code peft4j.expandableSegments}: whether PyTorch's memory on a GPU grows in one piece.
  *   <li>{@code peft4j.sideStream}: whether copies to the host run beside the computation.
  * </ul>
  *
@@ -32,6 +33,8 @@ public final class Switches {
               "peft4j.cudaGraphs",
               List.of("true", "false", "always"),
               "peft4j.cudaText",
+              BOTH,
+              CudaSegments.PROPERTY,
               BOTH,
               "peft4j.sideStream",
               BOTH));

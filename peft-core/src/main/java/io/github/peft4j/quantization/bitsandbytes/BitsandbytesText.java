@@ -10,8 +10,8 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The dense numbers of stored matrices in CUDA C. A thread makes eight of them, and writes them by
- * 16 bytes. It is bound by the memory that is written. The roundings are those of PyTorch's
+ * The dense numbers of stored matrices in CUDA C. A thread makes eight of them at once, and writes
+ * them by 16 bytes. It is bound by the memory that is written. The roundings are those of PyTorch's
  * kernels.
  */
 public final class BitsandbytesText {
@@ -22,6 +22,16 @@ public final class BitsandbytesText {
   /** The alignment of the four bytes of codes that a thread reads. */
   private static final int ALIGNMENT = 4;
 
+  /** How often a thread makes eight numbers in four bits. */
+  private static final int ROUNDS = 4;
+
+  /** The numbers that the threads of a block make. */
+  private static final int SPAN = THREADS * EACH * ROUNDS;
+
+  /**
+   * Threads that lie side by side make numbers that lie side by side. The codes are on their way
+   * while the largest numbers are computed, each once in a block of threads.
+   */
   private static final String FOUR_BIT =
       """
       template <typename T> struct alignas(16) Eight { T v[8]; };
@@ -30,26 +40,43 @@ public final class BitsandbytesText {
           const T0* __restrict__ packed, const T1* __restrict__ absmax,{parameters}
           {type}* __restrict__ y, whole count) {
         __shared__ float numbers[16];
+        __shared__ float most_of[{span} / {block} + 2];
+        whole start = (whole) blockIdx.x * {span};
+        int here = count - start < {span} ? (int) (count - start) : {span};
+        unsigned codes[{rounds}];
+        #pragma unroll
+        for (int round = 0; round < {rounds}; round++) {
+          int i = (round * blockDim.x + threadIdx.x) * 8;
+          codes[round] = i + 8 <= here ? *reinterpret_cast<const unsigned*>(packed + (start + i) / 2) : 0;
+        }
+        whole first = start / {block};
+        int blocks = (int) ((start + here - 1) / {block} - first) + 1;
         if (threadIdx.x < 16) numbers[threadIdx.x] = wide(pairs[32 * threadIdx.x]);
+        for (int b = threadIdx.x; b < blocks; b += blockDim.x) {
+          whole block = first + b;
+          most_of[b] = {largest};
+        }
         __syncthreads();
-        whole i = ((whole) blockIdx.x * blockDim.x + threadIdx.x) * 8;
-        if (i >= count) return;
-        whole block = i / {block};
-        float largest = {largest};
-        if (i + 8 <= count) {
-          unsigned bytes = *reinterpret_cast<const unsigned*>(packed + i / 2);
-          Eight<{type}> out;
-          #pragma unroll
-          for (int j = 0; j < 4; j++) {
-            unsigned two = bytes >> 8 * j & 255;
-            narrow(numbers[two >> 4] * largest, out.v[2 * j]);
-            narrow(numbers[two & 15] * largest, out.v[2 * j + 1]);
-          }
-          *reinterpret_cast<Eight<{type}>*>(y + i) = out;
-        } else {
-          for (whole c = i; c < count; c++) {
-            unsigned two = packed[c / 2];
-            narrow(numbers[c % 2 == 0 ? two >> 4 : two & 15] * largest, y[c]);
+        unsigned before = (unsigned) (start - first * {block});
+        #pragma unroll
+        for (int round = 0; round < {rounds}; round++) {
+          int i = (round * blockDim.x + threadIdx.x) * 8;
+          if (i >= here) return;
+          float largest = most_of[(before + i) / {block}];
+          if (i + 8 <= here) {
+            Eight<{type}> out;
+            #pragma unroll
+            for (int j = 0; j < 4; j++) {
+              unsigned two = codes[round] >> 8 * j & 255;
+              narrow(numbers[two >> 4] * largest, out.v[2 * j]);
+              narrow(numbers[two & 15] * largest, out.v[2 * j + 1]);
+            }
+            *reinterpret_cast<Eight<{type}>*>(y + start + i) = out;
+          } else {
+            for (whole c = start + i; c < count; c++) {
+              unsigned two = packed[c / 2];
+              narrow(numbers[c % 2 == 0 ? two >> 4 : two & 15] * largest, y[c]);
+            }
           }
         }
       }
@@ -101,6 +128,8 @@ public final class BitsandbytesText {
             .replace("{parameters}", nested == 0 ? PLAIN : NESTED)
             .replace("{largest}", largest.replace("{nested}", String.valueOf(nested)))
             .replace("{block}", String.valueOf(block))
+            .replace("{span}", String.valueOf(SPAN))
+            .replace("{rounds}", String.valueOf(ROUNDS))
             .replace("{type}", type);
     Output output = output(precision, rows);
     return CudaText.of(
@@ -108,7 +137,7 @@ public final class BitsandbytesText {
         tensors ->
             tensors.stream().allMatch(DeviceTensor::isContiguous)
                     && tensors.get(0).address() % ALIGNMENT == 0
-                ? launch(EACH, output, rows.size())
+                ? launch(EACH, SPAN, output, rows.size())
                 : null);
   }
 
@@ -133,14 +162,20 @@ public final class BitsandbytesText {
             return null;
           }
           boolean whole = in % EACH == 0 && tensors.get(0).address() % EACH == 0;
-          return launch(whole ? EACH : 1, output, rows.size(), in);
+          int lanes = whole ? EACH : 1;
+          return launch(lanes, THREADS * lanes, output, rows.size(), in);
         });
   }
 
-  private static Launch launch(int lanes, Output output, long... numbers) {
-    long threads = (numbers[0] + lanes - 1) / lanes;
-    return new Launch(
-        lanes, (threads + THREADS - 1) / THREADS, THREADS, 1, List.of(output), numbers);
+  /**
+   * A launch.
+   *
+   * @param span the number of numbers that a block of threads makes
+   * @param numbers of the text; the first is the number of all
+   */
+  private static Launch launch(int lanes, int span, Output output, long... numbers) {
+    long blocks = (numbers[0] + span - 1) / span;
+    return new Launch(lanes, blocks, THREADS, 1, List.of(output), numbers);
   }
 
   private static Output output(Precision precision, Shape rows) {

@@ -3,10 +3,13 @@ package io.github.peft4j.quantization.float8;
 import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.Shape;
+import io.github.peft4j.advice.AdvisedException;
+import io.github.peft4j.advice.Remedy;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.PyTorch;
 import io.github.peft4j.quantization.FrozenMatrix;
 import io.github.peft4j.quantization.Quantization;
+import java.util.Locale;
 import java.util.OptionalInt;
 
 /**
@@ -57,30 +60,29 @@ public enum Float8 implements Quantization {
   @Override
   public void require(Device device, Precision precision) {
     if (precision == Precision.FLOAT64) {
-      throw new IllegalArgumentException(
-          "products of eight-bit numbers have results of 16 or 32 bits, and the model is in FLOAT64;"
-              + " load it in another precision(…) or without quantize(…)");
+      throw new AdvisedException(
+          "products of eight-bit numbers have results of 16 or 32 bits, and the model is in FLOAT64",
+          Remedy.KEEP_STORED.with(
+              "Load the model in another precision(…) or without quantize(…)"));
     }
     if (System.getProperty(EMULATED) != null && !device.isGpu()) {
       return;
     }
     if (!device.isGpu()) {
-      throw new IllegalArgumentException(
-          "products of eight-bit numbers need a GPU of compute capability 8.9 or more, and the"
-              + " device is "
-              + device
-              + "; load the model without quantize(…)");
+      throw needs("the device is a " + device.getDeviceType().toUpperCase(Locale.ROOT));
     }
     OptionalInt capability = PyTorch.capability(device);
     if (capability.isPresent() && capability.getAsInt() < ADA) {
-      throw new IllegalArgumentException(
-          "products of eight-bit numbers need a GPU of compute capability 8.9 or more (Ada,"
-              + " Hopper), and "
-              + device
-              + " has "
-              + capability.getAsInt() / 10.0
-              + "; load the model without quantize(…)");
+      throw needs(device + " has " + capability.getAsInt() / 10.0);
     }
+  }
+
+  private static AdvisedException needs(String found) {
+    return new AdvisedException(
+        "products of eight-bit numbers need a GPU of compute capability 8.9 or more (Ada, Hopper),"
+            + " and "
+            + found,
+        Remedy.KEEP_STORED.with("Load the model without quantize(…)"));
   }
 
   @Override

@@ -216,6 +216,7 @@ public final class Float8Matrix implements FrozenMatrix {
           try (Scope scope = new Scope()) { // the matrix keeps its arrays
             NDArray matrix = Weights.byRows(weight, transposed);
             NDList both = INPUT.callForAll(matrix, PARTS.call(matrix));
+            Weights.requireFinite(both.get(1), "", layout);
             NDArray rows = both.get(0);
             NDArray columns = layout == Float8.ONE_LAYOUT ? rows : OTHER_LAYOUT.call(rows);
             return new Float8Matrix(rows, columns, both.get(1), transposed, precision, layout);

@@ -209,7 +209,8 @@ public enum GgufBlocks implements Quantization {
       throw new IllegalArgumentException(
           "weights cannot be made "
               + this
-              + " here: take Q8_0, Q5_1, Q5_0, Q4_1 or Q4_0, or a GGUF file that has such blocks");
+              + " here: take Q8_0, Q6_K, Q5_K, Q5_1, Q5_0, Q4_K, Q4_1 or Q4_0, or a GGUF file that"
+              + " has such blocks");
     }
   }
 

@@ -44,11 +44,12 @@ public enum Packing {
     this.codes = Kernel.of(numbers(order) + codes);
     this.zeros =
         Kernel.of(
-            numbers(order)
+            increased()
+                + numbers(order)
                 + """
                 def zeros(qzeros: Tensor) -> Tensor:
-                    z = torch.reshape(numbers(qzeros), [{groups}, -1])
-                    return torch.contiguous(torch.t(torch.add(z.to(5), {more})))
+                    z = torch.reshape(numbers({qzeros}), [{groups}, -1])
+                    return torch.contiguous(torch.t(z.to(5)))
                 """);
   }
 
@@ -65,6 +66,22 @@ public enum Packing {
   }
 
   /**
+   * Adds 1 to each zero. It is added to the whole numbers of 32 bits that zeros are packed in, as
+   * GPTQModel takes it away: a zero of 0 has borrowed from its neighbour.
+   */
+  private static String increased() {
+    return """
+        def increased(bytes: Tensor) -> Tensor:
+            b = torch.unbind(torch.reshape(bytes.to(4), [-1, 4]), -1)
+            x = torch.add(torch.add(b[0], b[1], alpha=256), torch.add(b[2], b[3], alpha=256), alpha=65536)
+            x = torch.add(x, 286331153 if {bits} == 4 else 16843009)             # a 1 for each number
+            parts = [x, torch.bitwise_right_shift(x, 8), torch.bitwise_right_shift(x, 16), torch.bitwise_right_shift(x, 24)]
+            return torch.flatten(torch.bitwise_and(torch.stack(parts, -1), 255).to(0))
+
+        """;
+  }
+
+  /**
    * Unpacks codes.
    *
    * @param qweight bytes (n)
@@ -78,11 +95,15 @@ public enum Packing {
    * Unpacks zeros.
    *
    * @param qzeros bytes (n) of (groups, out · bits / 32)
-   * @param more is added to each: 1 in the first version of GPTQ's files, else 0
+   * @param oneLess whether the file has each less one, as the first version of GPTQ's files
    * @return (out, groups), in float16
    */
-  public NDArray zeros(NDArray qzeros, int bits, long groups, int more) {
-    return zeros.with("bits", bits).with("groups", groups).with("more", more).call(qzeros);
+  public NDArray zeros(NDArray qzeros, int bits, long groups, boolean oneLess) {
+    return zeros
+        .with("bits", bits)
+        .with("groups", groups)
+        .with("qzeros", oneLess ? "increased(qzeros)" : "qzeros")
+        .call(qzeros);
   }
 
   /** Scales (groups, out), as stored, → (out, groups). */

@@ -29,11 +29,9 @@ public final class BatchFeed {
   /** The model's input for a batch. */
   public static ModelInput input(TransformerModel model, Batch batch) {
     NDManager manager = model.manager();
-    ModelInput input = ModelInput.of(manager, batch.inputIds(), batch.attentionMask());
-    long[][] types = batch.tokenTypeIds();
-    if (types != null) {
-      input = input.withTypes(ModelInput.array(manager, types));
-    }
+    ModelInput input =
+        ModelInput.of(manager, batch.inputIds(), batch.attentionMask())
+            .withTypes(manager, batch.tokenTypeIds());
     int[][] packed = batch.packed();
     if (packed != null) {
       input = input.withTexts(PackedTexts.of(manager, packed, batch.length()));
@@ -42,8 +40,7 @@ public final class BatchFeed {
     batch.rowValues().forEach((name, numbers) -> values.put(name, manager.create(numbers)));
     input = input.withRowValues(values);
     return switch (model.task().type()) {
-      case SEQ_2_SEQ_LM ->
-          input.decoding(ModelInput.array(manager, model.shiftRight(batch.labels())));
+      case SEQ_2_SEQ_LM -> input.decoding(manager, model.shiftRight(batch.labels()));
       case CAUSAL_LM ->
           batch.alignment() == Alignment.TOKEN
               ? input.withGiven(ModelInput.array(manager, given(batch)))

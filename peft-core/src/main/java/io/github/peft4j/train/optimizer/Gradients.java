@@ -149,12 +149,13 @@ public final class Gradients implements AutoCloseable {
     }
   }
 
-  /** The tensors that a gradient has reached, by their index. */
+  /** The tensors that are trained now and that a gradient has reached, by their index. */
   public BitSet reached() {
     Set<Trainable> all = arrived().keySet();
     BitSet reached = new BitSet();
     for (int i = 0; i < tensors.size(); i++) {
-      reached.set(i, all.contains(tensors.get(i)));
+      Trainable tensor = tensors.get(i);
+      reached.set(i, all.contains(tensor) && tensor.value().hasGradient());
     }
     return reached;
   }
@@ -175,15 +176,15 @@ public final class Gradients implements AutoCloseable {
   }
 
   /**
-   * A copy of all gradients that have arrived, one after the other in the order of their tensors,
-   * (n). The innermost {@link Scope} frees it.
+   * A copy of the gradients of {@link #reached} tensors, one after the other in their order, (n).
+   * The innermost {@link Scope} frees it.
    */
   public NDArray flat() {
     return FLATTEN.callWithLists(ordered()).singletonOrThrow();
   }
 
   /**
-   * Adds to all gradients that have arrived.
+   * Adds to the gradients of {@link #reached} tensors.
    *
    * @param flat as {@link #flat} gives it, on the same device
    */
@@ -192,7 +193,7 @@ public final class Gradients implements AutoCloseable {
   }
 
   /**
-   * Sets all gradients that have arrived.
+   * Sets the gradients of {@link #reached} tensors.
    *
    * @param flat as {@link #flat} gives it, on the same device
    */
@@ -207,9 +208,11 @@ public final class Gradients implements AutoCloseable {
   }
 
   private NDList ordered() {
-    Map<Trainable, NDArray> all = arrived();
+    BitSet reached = reached();
     return new NDList(
-        tensors.stream().map(all::get).filter(Objects::nonNull).toArray(NDArray[]::new));
+        reached.stream()
+            .mapToObj(i -> Objects.requireNonNull(found.get(tensors.get(i))))
+            .toArray(NDArray[]::new));
   }
 
   /** Sets the gradients to zero. */

@@ -130,6 +130,11 @@ public final class Replica implements AutoCloseable {
     return backpropagation.penalty(scale);
   }
 
+  /** Frees the memory of CUDA graphs; says whether there were any. */
+  boolean giveGraphsUp() {
+    return backpropagation.giveGraphsUp();
+  }
+
   private void rest(StepListener listener) {
     listener.afterTraining();
     if (training.isPresent()) { // otherwise the adapter's tensors are freed

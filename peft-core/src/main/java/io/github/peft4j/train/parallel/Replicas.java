@@ -49,9 +49,10 @@ public final class Replicas implements AutoCloseable {
   /** A replica beside the first, with its thread. */
   private record Other(Replica replica, ExecutorService thread) {}
 
-  /** Creates replicas of a training of this process alone. */
-  Replicas(AdapterTraining training, List<Device> more, ReplicaSettings settings) {
-    this(training, more, Group.ALONE, true, settings);
+  /** Creates replicas of a training that no other process takes part in. */
+  public Replicas(
+      AdapterTraining training, List<Device> more, ReplicaSettings settings, int total) {
+    this(training, more, Group.ALONE, true, settings, total);
   }
 
   /**
@@ -61,6 +62,7 @@ public final class Replicas implements AutoCloseable {
    * @param more the other devices. Each gets a copy of the model
    * @param group the processes of the training
    * @param summed whether gradients are summed over the group, and not over this process alone
+   * @param total the number of steps of the training
    * @throws IllegalStateException if the model cannot be copied; the message says why
    * @throws IllegalArgumentException if the method's steps have to run on one device
    */
@@ -69,7 +71,8 @@ public final class Replicas implements AutoCloseable {
       List<Device> more,
       Group group,
       boolean summed,
-      ReplicaSettings settings) {
+      ReplicaSettings settings,
+      int total) {
     this.first = new Replica(training, settings);
     this.members = new Members(group);
     this.summed = summed;
@@ -80,6 +83,7 @@ public final class Replicas implements AutoCloseable {
       for (Device device : more) {
         add(training.copy(device), settings);
       }
+      others.forEach(other -> follow(other.replica(), 0, total));
     } catch (RuntimeException | OutOfMemoryError e) {
       close();
       throw e;
@@ -286,8 +290,14 @@ public final class Replicas implements AutoCloseable {
    */
   public void restore(Consumer<TrainedTensors> values, int step, int total) {
     values.accept(first.tensors());
-    others.forEach(other -> other.replica().tensors().copyFrom(first.tensors()));
-    all().forEach(replica -> replica.listener().resumed(step, total));
+    first.listener().resumed(step, total);
+    others.forEach(other -> follow(other.replica(), step, total));
+  }
+
+  /** Gives a replica what the first one has, also of an earlier training. */
+  private void follow(Replica replica, int step, int total) {
+    replica.tensors().copyFrom(first.tensors());
+    replica.listener().resumed(step, total);
   }
 
   /** Replaces the tensors by their means over the processes of the training. */
@@ -302,18 +312,31 @@ public final class Replicas implements AutoCloseable {
   }
 
   /**
-   * Forgets what passes have left since the last update.
+   * Sets the gradients of all replicas to zero. What a method keeps beside them stays, so that no
+   * further step may follow.
+   */
+  public void clearGradients() {
+    all().forEach(replica -> replica.gradients().clear());
+  }
+
+  /**
+   * Forgets what passes have left since the last update, gradients included.
    *
    * @param step the number of steps done
    * @param total the number of steps of the training
    */
   public void forget(int step, int total) {
-    all()
-        .forEach(
-            replica -> {
-              replica.gradients().clear();
-              replica.listener().resumed(step, total);
-            });
+    clearGradients();
+    all().forEach(replica -> replica.listener().resumed(step, total));
+  }
+
+  /**
+   * Frees the memory of CUDA graphs on all devices. There are none from here on.
+   *
+   * @return whether there were any
+   */
+  public boolean giveGraphsUp() {
+    return all().stream().filter(Replica::giveGraphsUp).count() > 0;
   }
 
   private List<Replica> all() {

@@ -30,6 +30,11 @@ public enum Activations {
   /** Enough for a GPU's matrix products. */
   private static final int POSITIONS = 4096;
 
+  /** Whether a batch's passes can be a CUDA graph: nothing is moved meanwhile. */
+  boolean areRecordable() {
+    return this != ON_HOST;
+  }
+
   /** Tapes of this mode, by the seed of a batch. */
   LongFunction<Tape.Recording> tapes(Device device) {
     return switch (this) {

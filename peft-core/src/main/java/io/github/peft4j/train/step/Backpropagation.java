@@ -33,12 +33,16 @@ public final class Backpropagation implements AutoCloseable {
 
   private final AdaptedModel adapted;
   private final LongFunction<Tape.Recording> tapes;
-  private final boolean recordable;
-  private final StepGraphs graphs = new StepGraphs();
+  private final @Nullable StepGraphs graphs;
 
   /** Creates the backward pass of a model. */
   public Backpropagation(AdaptedModel adapted, Activations activations) {
-    this(adapted, activations.tapes(adapted.base().device()), activations == Activations.KEPT);
+    this(
+        adapted,
+        activations.tapes(adapted.base().device()),
+        activations.areRecordable()
+            ? new StepGraphs(activations == Activations.RECOMPUTED)
+            : null);
   }
 
   /**
@@ -47,14 +51,14 @@ public final class Backpropagation implements AutoCloseable {
    * @param tapes the tape of a batch by the seed of its dropout
    */
   public Backpropagation(AdaptedModel adapted, LongFunction<Tape.Recording> tapes) {
-    this(adapted, tapes, false);
+    this(adapted, tapes, null);
   }
 
   private Backpropagation(
-      AdaptedModel adapted, LongFunction<Tape.Recording> tapes, boolean recordable) {
+      AdaptedModel adapted, LongFunction<Tape.Recording> tapes, @Nullable StepGraphs graphs) {
     this.adapted = adapted;
     this.tapes = tapes;
-    this.recordable = recordable;
+    this.graphs = graphs;
   }
 
   /**
@@ -120,17 +124,19 @@ public final class Backpropagation implements AutoCloseable {
    *
    * @param scale factor of the loss in the gradient: 1 / units of the step
    * @param seed seed of the dropout
-   * @throws IllegalArgumentException if adapters are parallel and the objective is not the sum of
-   *     the losses of labels
+   * @throws IllegalArgumentException if an id is not in the vocabulary, if a label is out of range,
+   *     or if adapters are parallel and the objective is not the sum of the losses of labels
    */
   public Result run(
-      Objective objective, ModelInput input, LossTargets targets, double scale, long seed) {
+      Objective objective, ModelInput batch, LossTargets targets, double scale, long seed) {
     try (ModelCall call = adapted.newCall();
         Scope scope = new Scope()) {
+      ModelInput input = batch.ranged(); // a graph that is recorded must not ask the device
+      input.requireKnownIds(call.model().config());
       NDArray factor = input.ids().getManager().create(scale);
       LabelLoss perLabel = objective.perLabel().orElse(null);
       if (perLabel == null
-          || !recordable
+          || graphs == null
           || objective.copies() > 1
           || !StepGraphs.areFor(call.model(), call.adapters(), input)) {
         return passes(
@@ -233,12 +239,23 @@ public final class Backpropagation implements AutoCloseable {
 
   /** The number of CUDA graphs that stand for passes. */
   int graphs() {
-    return graphs.count();
+    return graphs == null ? 0 : graphs.count();
+  }
+
+  /**
+   * Frees the memory of CUDA graphs. There are none from here on.
+   *
+   * @return whether there were any
+   */
+  public boolean giveGraphsUp() {
+    return graphs != null && graphs.giveUp();
   }
 
   /** Frees what has been recorded of steps. */
   @Override
   public void close() {
-    graphs.close();
+    if (graphs != null) {
+      graphs.close();
+    }
   }
 }

@@ -25,6 +25,9 @@ import org.slf4j.LoggerFactory;
  * next one are recorded, and later batches of the shape run the graph. Both draw the same numbers
  * for dropout: those of one sequence for the whole batch.
  *
+ * <p>Layers that run again would draw other numbers of a sequence than the first time. They are
+ * recorded if the first batch of a shape draws nothing, and seeded one by one otherwise.
+ *
  * <p>{@code -Dpeft4j.cudaGraphs=false} records nothing, {@code always} also if the device is busy.
  */
 final class StepGraphs implements AutoCloseable {
@@ -36,10 +39,20 @@ final class StepGraphs implements AutoCloseable {
 
   private static final int MOST = 64;
 
+  private final boolean runsAgain;
   private final CudaGraph.Pool pool = new CudaGraph.Pool();
   private final Map<Object, Step> steps = new LinkedHashMap<>(16, 0.75f, true);
-  private boolean failed;
+  private boolean stopped;
   private int runs;
+
+  /**
+   * Creates an empty set.
+   *
+   * @param runsAgain whether the backward pass runs layers again
+   */
+  StepGraphs(boolean runsAgain) {
+    this.runsAgain = runsAgain;
+  }
 
   /** The passes of a batch. */
   @FunctionalInterface
@@ -51,6 +64,7 @@ final class StepGraphs implements AutoCloseable {
   /** A batch's shapes, and what is known of them. */
   private static final class Step {
     boolean hasRun;
+    boolean draws;
     boolean isHostBound;
     @Nullable StepInputs inputs;
     @Nullable NDArray loss;
@@ -85,17 +99,13 @@ final class StepGraphs implements AutoCloseable {
    */
   double run(StepInputs inputs, List<Object> others, long seed, Passes passes) {
     Step step = steps.computeIfAbsent(List.of(inputs.shapes(), others), key -> new Step());
-    try (RandomState random = RandomState.sequence(seed)) {
-      if (step.inputs != null) {
-        step.inputs.load(inputs);
-      } else if (isRecordedNow(step)) {
-        record(step, inputs, passes);
+    try {
+      if (step.graph == null && !isRecordedNow(step)) {
+        return plain(step, inputs, seed, passes);
       }
-      if (step.graph != null) {
-        step.graph.replay();
-        return Tensors.floats(Objects.requireNonNull(step.loss))[0];
+      try (RandomState random = RandomState.sequence(seed)) {
+        return recorded(step, inputs, passes);
       }
-      return measured(step, inputs, passes);
     } finally {
       limit();
     }
@@ -103,13 +113,44 @@ final class StepGraphs implements AutoCloseable {
 
   private boolean isRecordedNow(Step step) {
     return step.hasRun
-        && !failed
+        && !step.draws
+        && !stopped
         && CudaGraph.isAvailable()
         && switch (System.getProperty("peft4j.cudaGraphs", "true")) {
           case "false" -> false;
           case "always" -> true;
           default -> step.isHostBound && runs > WARM;
         };
+  }
+
+  private double recorded(Step step, StepInputs inputs, Passes passes) {
+    if (step.inputs != null) {
+      step.inputs.load(inputs);
+    } else {
+      record(step, inputs, passes);
+    }
+    if (step.graph == null) {
+      return measured(step, inputs, passes);
+    }
+    step.graph.replay();
+    return Tensors.floats(Objects.requireNonNull(step.loss))[0];
+  }
+
+  private double plain(Step step, StepInputs inputs, long seed, Passes passes) {
+    if (!runsAgain) {
+      try (RandomState random = RandomState.sequence(seed)) {
+        return measured(step, inputs, passes);
+      }
+    }
+    if (step.hasRun) {
+      return measured(step, inputs, passes);
+    }
+    double[] loss = new double[1];
+    step.draws =
+        RandomState.draws(
+            inputs.scale().getManager(), () -> loss[0] = measured(step, inputs, passes));
+    step.isHostBound = false; // to look at what is drawn took time
+    return loss[0];
   }
 
   private double measured(Step step, StepInputs inputs, Passes passes) {
@@ -136,7 +177,7 @@ final class StepGraphs implements AutoCloseable {
       LOG.debug("recorded a CUDA graph of {}", inputs.shapes());
     } catch (RuntimeException e) {
       own.close();
-      failed = true;
+      stopped = true;
       LOG.warn(
           "the steps of this training cannot be recorded as CUDA graphs; they run as ever, which is"
               + " slower for small models. -Dpeft4j.cudaGraphs=false hides this warning",
@@ -147,6 +188,19 @@ final class StepGraphs implements AutoCloseable {
   /** The number of graphs. */
   int count() {
     return (int) steps.values().stream().filter(step -> step.graph != null).count();
+  }
+
+  /**
+   * Frees the graphs, and records no more.
+   *
+   * @return whether there were any
+   */
+  boolean giveUp() {
+    boolean any = count() > 0;
+    close();
+    stopped = true;
+    PyTorch.releaseCachedMemory();
+    return any;
   }
 
   private void limit() {

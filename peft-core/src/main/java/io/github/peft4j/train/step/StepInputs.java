@@ -35,7 +35,7 @@ record StepInputs(ModelInput input, PlacedLabels labels, NDArray scale) {
     int size = ignores ? rounded(rows.outputs(), ids.get(0), positions) : rows.outputs();
     long choices = call.model().head().choices(positions);
     return new StepInputs(
-        input, PlacedLabels.of(input.ids().getManager(), rows, choices, size), scale);
+        input, PlacedLabels.of(input.ids().getManager(), targets, rows, choices, size), scale);
   }
 
   /** Rounds up to quarters of all outputs. A label for each row at most stays as it is. */

@@ -51,9 +51,11 @@ public final class TransformerLayer extends NamedBlock {
   NDArray segment(NDArray x, boolean trains, Pass pass) {
     Tape tape = pass.tape();
     boolean trained = tape.isRecording() && (trains || trains(pass.adapters()));
-    return tape.isRecording() && pass.adapters().areMadeOfKernels(sites())
-        ? tape.segmentOfKernels(x, trained, in -> forward(in, pass))
-        : tape.segment(x, trained, in -> forward(in, pass));
+    boolean ofKernels = tape.isRecording() && pass.adapters().areMadeOfKernels(sites());
+    Pass own = pass.ofKernels(ofKernels);
+    return ofKernels
+        ? tape.segmentOfKernels(x, trained, in -> forward(in, own))
+        : tape.segment(x, trained, in -> forward(in, own));
   }
 
   NDArray forward(NDArray x, Pass pass) {

@@ -368,12 +368,15 @@ final class Checkpoint implements Weights {
               .collect(Collectors.joining(", ")));
     }
     if (!dense.isEmpty()) {
-      LOG.warn(
-          "{}: {} matrices are stored in fewer bits, but are no linear maps of their own in the"
-              + " model, and are plain numbers in memory: {}",
-          what,
-          dense.size(),
-          head(dense, 20));
+      // experts are most of a model's weights, and tables of tokens are few
+      boolean many = dense.stream().anyMatch(name -> name.contains(".experts."));
+      LOG.atLevel(many ? Level.WARN : Level.INFO)
+          .log(
+              "{}: {} matrices are stored in fewer bits, but are no linear maps of their own in the"
+                  + " model, and are plain numbers in memory: {}",
+              what,
+              dense.size(),
+              head(dense, 20));
     }
     if (!initialised.isEmpty()) {
       LOG.atLevel(chosen ? Level.INFO : Level.WARN)

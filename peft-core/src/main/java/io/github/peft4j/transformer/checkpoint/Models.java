@@ -2,6 +2,8 @@ package io.github.peft4j.transformer.checkpoint;
 
 import ai.djl.Device;
 import ai.djl.ndarray.NDManager;
+import io.github.peft4j.advice.AdvisedException;
+import io.github.peft4j.advice.Remedy;
 import io.github.peft4j.io.TensorSource;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.PyTorch;
@@ -131,13 +133,11 @@ public final class Models {
     if (quantized.isEmpty()) {
       QuantizedWeights.refuse(config, source);
     } else if (quantization != null) {
-      throw new IllegalArgumentException(
-          config.source()
-              + ": the weights are quantised already, "
-              + quantized.get().format()
-              + ", and are kept so; load the model without quantize("
-              + quantization.named()
-              + ")");
+      throw new AdvisedException(
+          "%s: the weights are quantised already, %s, and are kept so"
+              .formatted(config.source(), quantized.get().format()),
+          Remedy.KEEP_STORED.with(
+              "Load the model without quantize(" + quantization.named() + ")"));
     }
     Heads heads = family.heads(config);
     Task chosen = task == null ? heads.task(config) : task;
@@ -161,7 +161,7 @@ public final class Models {
       int hidden = stacks.get(stacks.size() - 1).outputSize();
       Head head = new HeadBuilder(design.head(), config, weights, hidden).build(chosen, body);
       weights.finish(task != null);
-      warnOfUnread(config, family);
+      warnOfUnread(config, family, quantized);
       progress.finish();
       if (device.isGpu()) {
         PyTorch.releaseCachedMemory(); // what conversions took would stay in pieces
@@ -172,7 +172,7 @@ public final class Models {
               root,
               family.part().map(Family.Part::others).orElse(List.of()));
       return new TransformerModel(config, chosen, names, manager, precision, body, head);
-    } catch (RuntimeException | OutOfMemoryError e) {
+    } catch (RuntimeException | Error e) {
       manager.close();
       throw e;
     }
@@ -186,8 +186,10 @@ public final class Models {
     return quantized.isEmpty() ? part : new QuantizedCheckpoint(part, quantized.get());
   }
 
-  private static void warnOfUnread(ModelConfig config, Family family) {
+  private static void warnOfUnread(
+      ModelConfig config, Family family, Optional<QuantizedWeights> quantized) {
     Map<String, String> unread = UnreadFields.of(config, family);
+    quantized.ifPresent(weights -> unread.putAll(weights.unread()));
     if (!unread.isEmpty()) {
       LOG.warn(
           "{}: these fields are not read, since models of type '{}' are not known to have them: {}."

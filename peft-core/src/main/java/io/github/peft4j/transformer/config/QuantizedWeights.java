@@ -10,6 +10,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -48,6 +49,66 @@ public record QuantizedWeights(Format format, ModelConfig settings) {
   /** What {@code checkpoint_format} and AWQ's {@code version} say about layouts that are read. */
   private static final Set<String> GPTQ_LAYOUTS = Set.of("gptq", "gptq_v2");
 
+  /** Fields that say which layout codes have. */
+  private static final List<String> LAYOUTS =
+      List.of("checkpoint_format", "format", "version", "backend");
+
+  /** Fields that say how a checkpoint was made, or how other libraries run it. */
+  private static final Set<String> IGNORED =
+      Set.of(
+          // bitsandbytes
+          "_load_in_4bit",
+          "_load_in_8bit",
+          "bnb_4bit_compute_dtype",
+          "bnb_4bit_quant_storage",
+          "bnb_4bit_quant_type",
+          "bnb_4bit_use_double_quant",
+          "llm_int8_enable_fp32_cpu_offload",
+          "llm_int8_has_fp16_weight",
+          "llm_int8_skip_modules",
+          "llm_int8_threshold",
+          "load_in_4bit",
+          "load_in_8bit",
+          // GPTQ; what fields say about single modules is compared with the tensors
+          "act_group_aware",
+          "batch_size",
+          "block_name_to_quantize",
+          "cache_block_outputs",
+          "damp_auto_increment",
+          "damp_percent",
+          "dataset",
+          "desc_act",
+          "disable_exllama",
+          "dynamic",
+          "exllama_config",
+          "is_marlin_format",
+          "lm_head",
+          "max_input_length",
+          "meta",
+          "model_file_base_name",
+          "model_name_or_path",
+          "model_seqlen",
+          "module_name_preceding_first_block",
+          "modules_in_block_to_quantize",
+          "pack_dtype",
+          "pad_token_id",
+          "quant_method",
+          "static_groups",
+          "sym",
+          "tokenizer",
+          "true_sequential",
+          "use_cuda_fp16",
+          "use_exllama",
+          // AWQ
+          "backend",
+          "do_fuse",
+          "fuse_max_seq_len",
+          "modules_to_fuse",
+          "modules_to_not_convert",
+          "q_group_size",
+          "w_bit",
+          "zero_point");
+
   private static final Set<Integer> GPTQ_BITS = Set.of(4, 8);
 
   private static final List<String> FIELDS =
@@ -82,18 +143,14 @@ public record QuantizedWeights(Format format, ModelConfig settings) {
     JsonObject whole = config.json();
     for (String field : FIELDS) {
       config.has(field);
-      if (whole.get(field) instanceof JsonObject settings) {
+      if (whole.get(field) instanceof JsonObject json) {
+        ModelConfig settings = ModelConfig.of(json, config.source() + ": " + field);
         Optional<Format> format =
-            field.equals(FIELDS.get(0))
-                ? format(ModelConfig.of(settings, config.source() + ": " + field))
-                : Optional.empty();
+            field.equals(FIELDS.get(0)) ? format(settings) : Optional.empty();
         if (format.isEmpty()) {
-          throw refused(
-              config, "field '" + field + "' means that the weights are " + named(settings));
+          throw refused(config, "field '" + field + "' means that the weights are " + named(json));
         }
-        return Optional.of(
-            new QuantizedWeights(
-                format.get(), ModelConfig.of(settings, config.source() + ": " + field)));
+        return Optional.of(new QuantizedWeights(format.get(), settings));
       }
     }
     return Optional.empty();
@@ -148,17 +205,43 @@ public record QuantizedWeights(Format format, ModelConfig settings) {
    * @throws IllegalArgumentException if it is neither -1 nor above 0
    */
   public long groupSize(long in) {
+    int size = groupSize();
+    return size == -1 ? in : size;
+  }
+
+  private int groupSize() {
     String field = settings.has("group_size") ? "group_size" : "q_group_size";
     int size = settings.integer(field, 128);
     if (size != -1 && size < 1) {
       throw settings.error(field, size, "-1, or a number above 0 such as 128");
     }
-    return size == -1 ? in : size;
+    return size;
   }
 
-  /** What is added to the zeros that GPTQ's files hold: 1 in their first version. */
-  public int moreThanStored() {
-    return format == Format.GPTQ && gptqLayout(settings).equals("gptq") ? 1 : 0;
+  /** The settings that are neither read nor known to change nothing, with their values. */
+  public Map<String, String> unread() {
+    Map<String, String> unread = new TreeMap<>();
+    settings
+        .unread()
+        .forEach(
+            (field, value) -> {
+              if (!IGNORED.contains(field)) {
+                unread.put(FIELDS.get(0) + "." + field, value);
+              }
+            });
+    return unread;
+  }
+
+  /** The format with the sizes that the settings say, for errors. */
+  public String named() {
+    return format == Format.GPTQ || format == Format.AWQ
+        ? "%s ('bits' %d, 'group_size' %d)".formatted(format, bits(), groupSize())
+        : format.toString();
+  }
+
+  /** Whether the file has zeros less one, as the first version of GPTQ's files. */
+  public boolean hasZerosLessOne() {
+    return format == Format.GPTQ && gptqLayout(settings).equals("gptq");
   }
 
   /**
@@ -221,7 +304,12 @@ public record QuantizedWeights(Format format, ModelConfig settings) {
         isTrue(settings, "load_in_4bit")
             ? "4"
             : isTrue(settings, "load_in_8bit") || method.equals("fp8") ? "8" : bits(settings);
-    return (bits == null ? "quantised" : bits + "-bit") + (method.isEmpty() ? "" : " by " + method);
+    return (bits == null ? "quantised" : bits + "-bit")
+        + (method.isEmpty() ? "" : " by " + method)
+        + LAYOUTS.stream()
+            .filter(settings::has)
+            .map(field -> ", '%s' %s".formatted(field, settings.get(field)))
+            .collect(Collectors.joining());
   }
 
   private static boolean isTrue(JsonObject settings, String field) {

@@ -7,6 +7,7 @@ import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Ops;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.Scope;
+import io.github.peft4j.kernel.Tape;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.transformer.loss.CrossEntropy;
 import io.github.peft4j.transformer.loss.LabelLoss;
@@ -57,9 +58,13 @@ public final class LabelledOutputs {
   private final NDArray selected;
   private final NDArray states;
   private final boolean train;
+  private final boolean byKernels;
 
   /** The states of the slices that are worked on, which are read for a backward pass. */
   private final Map<Slice, NDArray> leaves = new LinkedHashMap<>();
+
+  /** The gradient of the states of the slice that is worked on, if kernels have computed it. */
+  private @Nullable NDArray arrived;
 
   /** The gradient of all states (N, D), once that of a slice has arrived. */
   private @Nullable NDArray gradient;
@@ -92,6 +97,7 @@ public final class LabelledOutputs {
     this.selected = Autograd.record(train, () -> SELECT.call(features, labels.outputs()));
     this.states = Autograd.detach(selected);
     this.train = train;
+    this.byKernels = Tape.isByKernels() && pass.adapters().areMadeOfKernels(head.sites());
   }
 
   /** The number of states: the product of all dimensions except the last. */
@@ -123,34 +129,47 @@ public final class LabelledOutputs {
       try {
         work.on(slice);
         leaves.forEach(this::collect);
+        add(slice, arrived);
       } finally {
         leaves.values().forEach(NDArray::close);
         leaves.clear();
+        if (arrived != null) {
+          arrived.close();
+          arrived = null;
+        }
       }
     }
   }
 
-  /** Adds the gradient of a slice's states to that of all. */
   private void collect(Slice slice, NDArray leaf) {
-    try (NDArray arrived = Autograd.gradient(leaf)) {
-      if (arrived != null) {
-        NDArray all = gradient;
-        if (all == null) {
-          all = gradient = Tensors.zerosLike(states);
-        }
-        try (NDArray part = cut(all, slice)) {
-          part.addi(arrived);
-        }
+    try (NDArray ofLeaf = Autograd.gradient(leaf)) {
+      add(slice, ofLeaf);
+    }
+  }
+
+  /** Adds the gradient of a slice's states to that of all. */
+  private void add(Slice slice, @Nullable NDArray some) {
+    if (some != null) {
+      NDArray all = gradient;
+      if (all == null) {
+        all = gradient = Tensors.zerosLike(states);
+      }
+      try (NDArray part = cut(all, slice)) {
+        part.addi(some);
       }
     }
   }
 
   /** The logits of a slice (n, V), in the model's precision. */
   public NDArray logits(Slice slice) {
+    return project(states(slice), slice);
+  }
+
+  private NDArray project(NDArray states, Slice slice) {
     long[] part =
         Arrays.copyOfRange(rowOf, (int) slice.start(), (int) (slice.start() + slice.count()));
     ForwardContext those = pass.of(pass.rows().standingFor(part, batch));
-    return head.project(states(slice), those);
+    return head.project(states, those);
   }
 
   /** The states of a slice (n, D). In a backward pass each slice has a leaf of its own. */
@@ -184,17 +203,36 @@ public final class LabelledOutputs {
    * @param scale factor of the gradient, a scalar
    */
   NDArray crossEntropy(Slice slice, NDArray scale) {
+    return byKernels ? byKernels(slice, scale) : byGraph(slice, scale);
+  }
+
+  private NDArray byKernels(Slice slice, NDArray scale) {
+    NDArray x = cut(states, slice);
+    try (Tape.Segment logits = new Tape.Segment(x, some -> project(some, slice))) {
+      NDArray gradient =
+          logits.output() == x ? x.duplicate() : Autograd.detach(logits.output());
+      NDArray losses = inPlace(gradient, slice, scale);
+      arrived = logits.backward(gradient);
+      return Ops.sum(losses);
+    }
+  }
+
+  private NDArray byGraph(Slice slice, NDArray scale) {
     NDArray logits = Autograd.record(true, () -> logits(slice));
     boolean trains = Autograd.requiresGradient(logits);
     NDArray gradient =
         logits == leaves.get(slice) ? Autograd.without(logits::duplicate) : Autograd.detach(logits);
-    NDArray factor =
-        gradient.getDataType() == DataType.FLOAT64 ? scale : Tensors.cast(scale, Precision.FLOAT32);
-    NDArray losses = CrossEntropy.inPlace(gradient, targets(slice), factor);
+    NDArray losses = inPlace(gradient, slice, scale);
     if (trains) {
       Autograd.backward(logits, gradient);
     }
     return Ops.sum(losses);
+  }
+
+  private NDArray inPlace(NDArray logits, Slice slice, NDArray scale) {
+    NDArray factor =
+        logits.getDataType() == DataType.FLOAT64 ? scale : Tensors.cast(scale, Precision.FLOAT32);
+    return CrossEntropy.inPlace(logits, targets(slice), factor);
   }
 
   private static NDArray cut(NDArray x, Slice slice) {

@@ -21,16 +21,19 @@ public record PlacedLabels(LossTargets.Rows rows, NDArray outputs, NDArray targe
    * Places labels.
    *
    * @param manager of the device
+   * @param targets the labels as they were given, to say where a wrong one stands
+   * @param rows those that count
    * @param choices the number of classes, or of values
    * @param size N, at least the number of labels; classes are filled up to it
    * @throws IllegalArgumentException if there is no label, or one is out of range
    */
-  public static PlacedLabels of(NDManager manager, LossTargets.Rows rows, long choices, int size) {
+  public static PlacedLabels of(
+      NDManager manager, LossTargets targets, LossTargets.Rows rows, long choices, int size) {
     if (rows.outputs() == 0) {
       throw new IllegalArgumentException(
           "no label of this batch counts: every one is " + LossTargets.IGNORED);
     }
-    requireRange(rows, choices);
+    requireRange(targets, rows, choices);
     if (rows.values().length > 0) {
       double[] values = Stream.of(rows.values()).flatMapToDouble(Arrays::stream).toArray();
       return new PlacedLabels(
@@ -54,12 +57,18 @@ public record PlacedLabels(LossTargets.Rows rows, NDArray outputs, NDArray targe
     return size() > rows.outputs();
   }
 
-  private static void requireRange(LossTargets.Rows labels, long choices) {
+  private static void requireRange(
+      LossTargets targets, LossTargets.Rows labels, long choices) {
     for (long label : labels.classes()) {
       if (label < 0 || label >= choices) {
         throw new IllegalArgumentException(
-            "label %d is out of range: the model has %d classes, 0 to %d; load the model with as many labels as the data has"
-                .formatted(label, choices, choices - 1));
+            "label %d%s is out of range: the model has %d classes, 0 to %d; load the model with as many labels as the data has; those of a language model are ids of its own tokenizer, or %d for tokens that do not count"
+                .formatted(
+                    label,
+                    targets.place(label),
+                    choices,
+                    choices - 1,
+                    LossTargets.IGNORED));
       }
     }
     for (double[] values : labels.values()) {

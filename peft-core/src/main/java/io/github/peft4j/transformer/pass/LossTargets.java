@@ -3,6 +3,7 @@ package io.github.peft4j.transformer.pass;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.stream.LongStream;
 
 /** The targets of a model's outputs in the loss. */
 public sealed interface LossTargets {
@@ -12,6 +13,11 @@ public sealed interface LossTargets {
 
   /** The targets repeated n times, for a replicated batch, see {@link ModelInput#repeat}. */
   LossTargets repeat(int n);
+
+  /** Where a label stands first, for a message, such as {@code " in row 2, column 5"}. */
+  default String place(long label) {
+    return "";
+  }
 
   /** The label of tokens that do not count in the loss, as in transformers. */
   long IGNORED = -100;
@@ -31,6 +37,11 @@ public sealed interface LossTargets {
     public LossTargets repeat(int n) {
       return new Classes(repeated(classes, n));
     }
+
+    @Override
+    public String place(long label) {
+      return " in row " + LongStream.of(classes).boxed().toList().indexOf(label);
+    }
   }
 
   /**
@@ -47,6 +58,11 @@ public sealed interface LossTargets {
     @Override
     public LossTargets repeat(int n) {
       return new Tokens(repeated(classes, n));
+    }
+
+    @Override
+    public String place(long label) {
+      return placed(label, classes);
     }
   }
 
@@ -65,6 +81,11 @@ public sealed interface LossTargets {
     public LossTargets repeat(int n) {
       return new NextTokens(repeated(tokens, n));
     }
+
+    @Override
+    public String place(long label) {
+      return placed(label, tokens);
+    }
   }
 
   /**
@@ -81,6 +102,11 @@ public sealed interface LossTargets {
     @Override
     public LossTargets repeat(int n) {
       return new NextOfAll(repeated(tokens, n));
+    }
+
+    @Override
+    public String place(long label) {
+      return placed(label, tokens);
     }
   }
 
@@ -169,6 +195,16 @@ public sealed interface LossTargets {
     public LossTargets repeat(int n) {
       return new None(n * rows, n * examples, repeated(values, n));
     }
+  }
+
+  private static String placed(long label, long[][] rows) {
+    for (int row = 0; row < rows.length; row++) {
+      int column = LongStream.of(rows[row]).boxed().toList().indexOf(label);
+      if (column >= 0) {
+        return " in row %d, column %d".formatted(row, column);
+      }
+    }
+    return "";
   }
 
   private static long[] repeated(long[] rows, int n) {

@@ -8,6 +8,7 @@ import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.transformer.config.ModelConfig;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.Map;
 import java.util.Objects;
 import java.util.TreeMap;
@@ -33,6 +34,8 @@ import org.jspecify.annotations.Nullable;
  *     computed each time
  * @param rightPadded whether the mask is known to hide nothing but padding behind each row's
  *     tokens; false also if that is not known
+ * @param ranges by name, the ranges of the ids that the host knows: those of {@code ids}, {@code
+ *     types} and {@code decoderIds} that were made of Java arrays
  */
 public record ModelInput(
     NDArray ids,
@@ -43,7 +46,8 @@ public record ModelInput(
     Map<String, NDArray> rowValues,
     @Nullable NDArray given,
     KeptStates.@Nullable Rows kept,
-    boolean rightPadded) {
+    boolean rightPadded,
+    Map<String, IdRange> ranges) {
 
   private static final Kernel REPEAT =
       Kernel.of(
@@ -59,12 +63,9 @@ public record ModelInput(
               return torch.repeat(x, [int(n)])
           """);
 
-  private static final Kernel BOUNDS =
-      Kernel.of(
-          """
-          def bounds(ids: Tensor) -> Tensor:                     # → (2)
-              return torch.stack([torch.min(ids), torch.max(ids)]).to(4)
-          """);
+  private static final String IDS = "ids";
+  private static final String TYPES = "types";
+  private static final String DECODER_IDS = "decoderIds";
 
   /**
    * Checks the shapes.
@@ -100,6 +101,7 @@ public record ModelInput(
       requireLike("given", given, shape);
     }
     rowValues = Map.copyOf(rowValues);
+    ranges = Map.copyOf(ranges);
     rowValues.forEach(
         (name, numbers) ->
             require(
@@ -117,7 +119,7 @@ public record ModelInput(
       @Nullable NDArray types,
       @Nullable NDArray decoderIds,
       @Nullable PackedTexts texts) {
-    this(ids, mask, types, decoderIds, texts, Map.of(), null, null, false);
+    this(ids, mask, types, decoderIds, texts, Map.of(), null, null, false, Map.of());
   }
 
   /** An input whose rows are one text each, and given. */
@@ -152,40 +154,56 @@ public record ModelInput(
   }
 
   /**
-   * Checks that the vocabulary has all ids. On a GPU an unknown id would make every later
-   * computation of the process fail.
+   * Checks that the vocabulary has all ids. It costs nothing if the ids were made of Java arrays;
+   * others are read from their device.
    *
-   * @throws IllegalArgumentException if an id is unknown; the message names it
+   * @throws IllegalArgumentException if an id is unknown; the message names it and its place
    */
   public void requireKnownIds(ModelConfig config) {
-    requireBelow("ids", ids, "vocab_size", config);
-    requireBelow("decoderIds", decoderIds, "vocab_size", config);
+    require(IDS, ids, "vocab_size", config);
+    require(DECODER_IDS, decoderIds, "vocab_size", config);
     if (config.integer("type_vocab_size", 0) != 0) { // 0: the model has no segments
-      requireBelow("types", types, "type_vocab_size", config);
+      require(TYPES, types, "type_vocab_size", config);
     }
   }
 
-  private static void requireBelow(
-      String name, @Nullable NDArray ids, String field, ModelConfig config) {
-    if (ids == null || !config.has(field)) {
-      return;
+  private void require(String name, @Nullable NDArray array, String field, ModelConfig config) {
+    if (array != null && config.has(field)) {
+      range(name, array).require(name, array, field, config);
     }
-    int size = config.size(field);
-    try (NDArray bounds = BOUNDS.call(ids)) {
-      for (long id : bounds.toLongArray()) {
-        if (id < 0 || id >= size) {
-          throw new IllegalArgumentException(
-              name
-                  + " hold "
-                  + id
-                  + "; expected 0 to "
-                  + (size - 1)
-                  + ", by the model's "
-                  + field
-                  + ": take the ids of the model's own tokenizer");
-        }
-      }
+  }
+
+  private IdRange range(String name, NDArray array) {
+    IdRange known = ranges.get(name);
+    return known == null ? IdRange.read(array) : known;
+  }
+
+  /** A copy whose ids are not read from the device again by {@link #requireKnownIds}. */
+  public ModelInput ranged() {
+    Map<String, IdRange> all = new HashMap<>();
+    all.put(IDS, range(IDS, ids));
+    if (types != null) {
+      all.put(TYPES, range(TYPES, types));
     }
+    if (decoderIds != null) {
+      all.put(DECODER_IDS, range(DECODER_IDS, decoderIds));
+    }
+    return with(all);
+  }
+
+  /** The ranges with another one, or without it. */
+  private Map<String, IdRange> ranges(String name, long @Nullable [][] rows) {
+    Map<String, IdRange> others = new HashMap<>(ranges);
+    others.remove(name);
+    if (rows != null) {
+      others.put(name, IdRange.of(rows));
+    }
+    return others;
+  }
+
+  private ModelInput with(Map<String, IdRange> ranges) {
+    return new ModelInput(
+        ids, mask, types, decoderIds, texts, rowValues, given, kept, rightPadded, ranges);
   }
 
   /** Token ids without padding. */
@@ -211,7 +229,8 @@ public record ModelInput(
         Map.of(),
         null,
         null,
-        padded != null && isRightPadded(padded));
+        padded != null && isRightPadded(padded),
+        Map.of(IDS, IdRange.of(ids)));
   }
 
   /**
@@ -237,17 +256,66 @@ public record ModelInput(
 
   /** A copy with input ids (B, U) for the decoder. */
   public ModelInput decoding(NDArray ids) {
-    return new ModelInput(this.ids, mask, types, ids, texts, rowValues, given, kept, rightPadded);
+    return decoding(ids, null);
+  }
+
+  /**
+   * A copy with input ids for the decoder.
+   *
+   * @param manager the manager of the new array, which determines its device
+   * @param ids [B][U]
+   */
+  public ModelInput decoding(NDManager manager, long[][] ids) {
+    return decoding(array(manager, ids), ids);
+  }
+
+  private ModelInput decoding(NDArray ids, long @Nullable [][] rows) {
+    return new ModelInput(
+        this.ids,
+        mask,
+        types,
+        ids,
+        texts,
+        rowValues,
+        given,
+        kept,
+        rightPadded,
+        ranges(DECODER_IDS, rows));
   }
 
   /** A copy with segment ids (B, T). */
   public ModelInput withTypes(@Nullable NDArray types) {
-    return new ModelInput(ids, mask, types, decoderIds, texts, rowValues, given, kept, rightPadded);
+    return withTypes(types, null);
+  }
+
+  /**
+   * A copy with segment ids.
+   *
+   * @param manager the manager of the new array, which determines its device
+   * @param types [B][T], or null for none
+   */
+  public ModelInput withTypes(NDManager manager, long @Nullable [][] types) {
+    return withTypes(types == null ? null : array(manager, types), types);
+  }
+
+  private ModelInput withTypes(@Nullable NDArray types, long @Nullable [][] rows) {
+    return new ModelInput(
+        ids,
+        mask,
+        types,
+        decoderIds,
+        texts,
+        rowValues,
+        given,
+        kept,
+        rightPadded,
+        ranges(TYPES, rows));
   }
 
   /** A copy whose rows hold these texts; null for one text in each row. */
   public ModelInput withTexts(@Nullable PackedTexts texts) {
-    return new ModelInput(ids, mask, types, decoderIds, texts, rowValues, given, kept, rightPadded);
+    return new ModelInput(
+        ids, mask, types, decoderIds, texts, rowValues, given, kept, rightPadded, ranges);
   }
 
   /**
@@ -256,17 +324,20 @@ public record ModelInput(
    * @param rowValues by name, int64 (B), such as {@code task_ids}
    */
   public ModelInput withRowValues(Map<String, NDArray> rowValues) {
-    return new ModelInput(ids, mask, types, decoderIds, texts, rowValues, given, kept, rightPadded);
+    return new ModelInput(
+        ids, mask, types, decoderIds, texts, rowValues, given, kept, rightPadded, ranges);
   }
 
   /** A copy of which these tokens (B, T) are given; null for all. */
   public ModelInput withGiven(@Nullable NDArray given) {
-    return new ModelInput(ids, mask, types, decoderIds, texts, rowValues, given, kept, rightPadded);
+    return new ModelInput(
+        ids, mask, types, decoderIds, texts, rowValues, given, kept, rightPadded, ranges);
   }
 
   /** A copy whose states are kept, without the model's dropout; null to compute them each time. */
   public ModelInput keeping(KeptStates.@Nullable Rows kept) {
-    return new ModelInput(ids, mask, types, decoderIds, texts, rowValues, given, kept, rightPadded);
+    return new ModelInput(
+        ids, mask, types, decoderIds, texts, rowValues, given, kept, rightPadded, ranges);
   }
 
   /** The same input with other arrays for those that are there. */
@@ -281,7 +352,8 @@ public record ModelInput(
             .collect(Collectors.toMap(Map.Entry::getKey, value -> change.apply(value.getValue()))),
         given == null ? null : change.apply(given),
         kept,
-        rightPadded);
+        rightPadded,
+        ranges);
   }
 
   /** The batch repeated n times, one copy after the other. */
@@ -301,7 +373,8 @@ public record ModelInput(
                         value -> REPEAT_VALUES.call(value.getValue(), Tensors.scalar(n)))),
             given == null ? null : repeat(given, n),
             kept == null ? null : kept.repeat(n),
-            rightPadded);
+            rightPadded,
+            ranges);
   }
 
   /** The same arrays, removed from their scopes; {@link #close} frees them. */

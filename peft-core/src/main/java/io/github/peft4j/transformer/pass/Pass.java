@@ -36,6 +36,7 @@ public final class Pass implements ForwardContext, AutoCloseable {
   private final BatchRows rows;
   private final @Nullable NDArray otherMemory;
   private final boolean still;
+  private final boolean ofKernels;
 
   /** The state that all rows share. */
   private static final class Run {
@@ -84,11 +85,17 @@ public final class Pass implements ForwardContext, AutoCloseable {
     }
   }
 
-  private Pass(Run run, BatchRows rows, @Nullable NDArray otherMemory, boolean still) {
+  private Pass(
+      Run run,
+      BatchRows rows,
+      @Nullable NDArray otherMemory,
+      boolean still,
+      boolean ofKernels) {
     this.run = run;
     this.rows = rows;
     this.otherMemory = otherMemory;
     this.still = still;
+    this.ofKernels = ofKernels;
   }
 
   /**
@@ -103,6 +110,7 @@ public final class Pass implements ForwardContext, AutoCloseable {
         new Run(tape, cache, adapters, new IdentityHashMap<>(), new IdentityHashMap<>()),
         BatchRows.ALL,
         null,
+        false,
         false);
   }
 
@@ -119,7 +127,7 @@ public final class Pass implements ForwardContext, AutoCloseable {
   @Override
   public Pass of(BatchRows rows) {
     requireNumbers("rows of a batch are computed apart");
-    return new Pass(run, rows, otherMemory, still);
+    return new Pass(run, rows, otherMemory, still, ofKernels);
   }
 
   @Override
@@ -149,7 +157,12 @@ public final class Pass implements ForwardContext, AutoCloseable {
   /** A pass of the same run through another stack, without a cache; it is closed with this one. */
   public Pass beside() {
     Pass other =
-        new Pass(new Run(run.tape, null, run.adapters, run.values, run.left), rows, null, false);
+        new Pass(
+            new Run(run.tape, null, run.adapters, run.values, run.left),
+            rows,
+            null,
+            false,
+            false);
     other.run.beside = true;
     other.run.training = run.training;
     other.run.unread = run.unread;
@@ -171,7 +184,7 @@ public final class Pass implements ForwardContext, AutoCloseable {
    * @param memory (B, S, d); null where keys and values of it are in the cache
    */
   public Pass reading(@Nullable NDArray memory) {
-    return new Pass(run, rows, memory, still);
+    return new Pass(run, rows, memory, still, ofKernels);
   }
 
   @Override
@@ -251,6 +264,16 @@ public final class Pass implements ForwardContext, AutoCloseable {
   @Override
   public Tape tape() {
     return run.tape;
+  }
+
+  /** The same pass for a segment of which it is known whether it computes with kernels alone. */
+  public Pass ofKernels(boolean are) {
+    return are == ofKernels ? this : new Pass(run, rows, otherMemory, still, are);
+  }
+
+  @Override
+  public boolean isOfKernels() {
+    return ofKernels;
   }
 
   /** Keys and values of earlier positions, or null. */
@@ -336,7 +359,7 @@ public final class Pass implements ForwardContext, AutoCloseable {
 
   /** The same pass without dropout for a stack whose states are kept; otherwise itself. */
   public Pass ofStack() {
-    return input().kept() == null ? this : new Pass(run, rows, otherMemory, true);
+    return input().kept() == null ? this : new Pass(run, rows, otherMemory, true, ofKernels);
   }
 
   /** The kept states of a stack for this input (B, T, D), or null if they have to be computed. */

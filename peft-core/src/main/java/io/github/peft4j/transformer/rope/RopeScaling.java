@@ -254,8 +254,9 @@ public sealed interface RopeScaling {
 
   private static List<Double> factors(ModelConfig rope, String field, int dimensions) {
     List<Double> factors = rope.numbers(field);
-    if (factors.size() != dimensions / 2 || factors.stream().anyMatch(f -> !(f > 0))) {
-      throw rope.error(field, factors, dimensions / 2 + " numbers above 0");
+    boolean positive = factors.stream().allMatch(f -> f > 0 && Double.isFinite(f));
+    if (factors.size() != dimensions / 2 || !positive) {
+      throw rope.error(field, factors, dimensions / 2 + " finite numbers above 0");
     }
     return factors;
   }

@@ -3,6 +3,7 @@ package io.github.peft4j.tuner.site;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.Shape;
 import io.github.peft4j.kernel.Scope;
+import io.github.peft4j.kernel.host.OffloadedTensor;
 import io.github.peft4j.quantization.FrozenMatrix;
 import io.github.peft4j.quantization.Quantization;
 import io.github.peft4j.tuner.ArrayRows;
@@ -82,6 +83,23 @@ public final class ParameterSite extends Site<NDArray, NDArray> implements AutoC
     @Override
     public void close() {
       matrix.close();
+    }
+  }
+
+  private record Offloaded(OffloadedTensor tensor) implements Content {
+    @Override
+    public NDArray array() {
+      return tensor.array();
+    }
+
+    @Override
+    public Shape shape() {
+      return tensor.array().getShape();
+    }
+
+    @Override
+    public void close() {
+      tensor.close();
     }
   }
 
@@ -219,6 +237,23 @@ public final class ParameterSite extends Site<NDArray, NDArray> implements AutoC
     content = new Plain(Scope.release(value));
     this.changed = changed;
     before.close();
+  }
+
+  /**
+   * Moves the frozen tensor to the host's memory, where the GPU reads it. No pass may run meanwhile.
+   *
+   * @return whether it is there now. A CPU's tensors stay where they are
+   */
+  public boolean offload() {
+    OffloadedTensor tensor =
+        content instanceof Plain plain ? OffloadedTensor.of(plain.array) : null;
+    if (tensor == null) {
+      return false;
+    }
+    Content before = content;
+    content = new Offloaded(tensor);
+    before.close();
+    return true;
   }
 
   /** Whether the frozen value differs from the checkpoint's. */

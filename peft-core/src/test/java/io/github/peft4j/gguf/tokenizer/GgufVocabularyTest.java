@@ -19,6 +19,9 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.function.Function;
+import java.util.stream.LongStream;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -109,6 +112,90 @@ class GgufVocabularyTest {
     }
   }
 
+  /** Reads a vocabulary of which one element of an array is another. */
+  private static void assertRefused(
+      String name, String key, Function<List<String>, Integer> place, String text, String... parts) {
+    GgufMetadata before = metadata(name);
+    List<String> tokens = before.strings("tokenizer.ggml.tokens");
+    int at = place.apply(tokens);
+    GgufMetadata.Builder changed = before.toBuilder();
+    String whole = "tokenizer.ggml." + key;
+    switch (before.elementType(whole)) {
+      case STRING -> {
+        List<String> texts = new ArrayList<>(before.strings(whole));
+        texts.set(at, text);
+        changed.strings(whole, texts);
+      }
+      case FLOAT32 -> {
+        double[] numbers = before.numbers(whole);
+        float[] floats = new float[numbers.length];
+        for (int i = 0; i < floats.length; i++) {
+          floats[i] = i == at ? Float.parseFloat(text) : (float) numbers[i];
+        }
+        changed.float32s(whole, floats);
+      }
+      default -> {
+        int[] numbers =
+            LongStream.of(before.integers(whole)).mapToInt(number -> (int) number).toArray();
+        numbers[at] = Integer.parseInt(text);
+        changed.int32s(whole, numbers);
+      }
+    }
+    assertRefused(changed.build(), Stream.of(parts).map(part -> part.replace("#", "" + at)));
+  }
+
+  private static void assertRefused(GgufMetadata metadata, Stream<String> parts) {
+    String message =
+        requireNonNull(
+            assertThrows(DataException.class, () -> GgufTokenizer.read(metadata, "x.gguf"))
+                .getMessage());
+    assertTrue(message.startsWith("x.gguf: "), message);
+    parts.forEach(part -> assertTrue(message.contains(part), message));
+  }
+
+  /** Each of these was read without a word, and gave other ids or texts. */
+  @Test
+  void vocabulariesThatContradictThemselvesAreRefused() {
+    assertRefused(
+        "llama",
+        "tokens",
+        tokens -> tokens.indexOf("z"),
+        "a",
+        "tokens[#] is 'a'; expected another text than tokens[");
+    assertRefused("gemma3", "tokens", tokens -> tokens.indexOf("he"), "a", "is 'a'; expected");
+    assertRefused(
+        "llama", "token_type", tokens -> 7, "0", "token_type[7] is 0; expected a number from 1 to 6");
+    assertRefused("gemma3", "token_type", tokens -> 8, "7", "token_type[8] is 7; expected");
+    assertRefused("gemma3", "scores", tokens -> 9, "NaN", "scores[9] is NaN; expected a finite");
+    assertRefused("llama", "merges", tokens -> 3, "ab", "merges[3] is 'ab'; expected two tokens");
+    assertRefused("llama", "merges", tokens -> 3, "q z", "merges[3] is 'q z'; expected two tokens");
+    String first = metadata("llama").strings("tokenizer.ggml.merges").get(0);
+    assertRefused("llama", "merges", tokens -> 3, first, "expected another one than merges[0]");
+    for (String end : List.of("eos", "eot", "eom")) {
+      String key = "tokenizer.ggml." + end + "_token_id";
+      assertRefused(
+          metadata("llama").toBuilder().uint32(key, 304).build(),
+          Stream.of(key + " is 304; expected an id from 0 to 303"));
+    }
+    assertRefused(
+        metadata("llama").toBuilder()
+            .strings("tokenizer.ggml.tokens", List.of())
+            .remove("tokenizer.ggml.token_type")
+            .build(),
+        Stream.of("tokens is empty"));
+  }
+
+  /** The merges of a token are as many as its characters, and are found in the square of that. */
+  @Test
+  void aTokenOfManyCharactersIsRefused() {
+    assertRefused(
+        "gemma3",
+        "tokens",
+        tokens -> tokens.indexOf("he"),
+        "a".repeat(2_000_000),
+        "the token 'aaaaaaaaaaaaaaaaaaaa…' has 2000000 characters; expected at most 1024");
+  }
+
   private static void assertRefused(String json, int tokens, String part) {
     try (Tokenizer tokenizer =
         Tokenizer.of(json.getBytes(StandardCharsets.UTF_8), new JsonObject(), "tokenizer.json")) {
@@ -143,6 +230,43 @@ class GgufVocabularyTest {
         "{\"added_tokens\": [], \"model\": {\"type\": \"WordLevel\", \"unk_token\": \"a\","
             + " \"vocab\": {\"a\": 0}}}",
         1,
-        "the tokenizer's model is \"WordLevel\"; expected BPE");
+        "the tokenizer's model is \"WordLevel\"; expected WordPiece, or BPE");
+  }
+
+  /** llama.cpp cuts texts as BERT does, so that another normalizer is refused. */
+  @ParameterizedTest
+  @ValueSource(strings = {"clean_text", "handle_chinese_chars"})
+  void wordPiecesOfAnotherNormalizerAreRefused(String field) {
+    try (Tokenizer tokenizer = requireNonNull(GgufTokenizer.read(metadata("bert"), "x"))) {
+      JsonObject json =
+          JsonParser.parseString(new String(tokenizer.json(), StandardCharsets.UTF_8))
+              .getAsJsonObject();
+      json.getAsJsonObject("normalizer").addProperty(field, false);
+      try (Tokenizer other =
+          Tokenizer.of(json.toString().getBytes(StandardCharsets.UTF_8), new JsonObject(), "y")) {
+        String message =
+            requireNonNull(
+                assertThrows(
+                        DataException.class,
+                        () ->
+                            GgufVocabulary.write(
+                                other, model(40, "bert"), Map.of(), new GgufMetadata.Builder()))
+                    .getMessage());
+        assertTrue(message.contains("normalizer." + field + " is false; expected true"), message);
+      }
+    }
+  }
+
+  @Test
+  void wordPiecesKeepCapitalsIfTheFileSaysSo() {
+    GgufMetadata metadata =
+        metadata("bert").toBuilder().bool("tokenizer.ggml.normalizer.lowercase", false).build();
+    try (Tokenizer tokenizer = requireNonNull(GgufTokenizer.read(metadata, "x"))) {
+      assertArrayEquals(new long[] {2, 5, 1, 3}, tokenizer.encode("the FOX"));
+      GgufMetadata.Builder written = new GgufMetadata.Builder();
+      GgufVocabulary.write(tokenizer, model(40, "bert"), Map.of(), written);
+      assertEquals(
+          false, written.build().flag("tokenizer.ggml.normalizer.lowercase"));
+    }
   }
 }

@@ -2,6 +2,7 @@ package io.github.peft4j.io.gguf;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
 
 import io.github.peft4j.io.DType;
 import io.github.peft4j.io.FileRegion;
@@ -15,8 +16,12 @@ import java.net.URISyntaxException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Random;
+import java.util.HexFormat;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
@@ -123,13 +128,71 @@ class GgufFileTest {
     assertThat(blocks).isEqualTo(bytes(sink -> file.readBlocks("writable." + type, sink)));
   }
 
+  /** 200 blocks of parts of 16 numbers: random, of one sign, equal, whole, or zero. */
+  private static float[] manyKinds() {
+    float[] x = new float[200 * 256];
+    Random random = new Random(7);
+    for (int part = 0; part < x.length / 16; part++) {
+      int kind = random.nextInt(8);
+      int exponent = random.nextInt(16) - 8;
+      for (int i = 16 * part; i < 16 * part + 16; i++) {
+        float number = Math.scalb(random.nextFloat() - 0.5f, exponent);
+        x[i] =
+            switch (kind) {
+              case 0 -> 0;
+              case 1 -> Math.abs(number);
+              case 2 -> Math.scalb(1f, exponent);
+              case 3 -> random.nextInt(4);
+              default -> number;
+            };
+      }
+    }
+    return x;
+  }
+
+  /** The hashes are of what llama.cpp's quantize_row_q*_K_ref makes, without fused operations. */
+  @ParameterizedTest
+  @CsvSource({
+    "Q4_K, e1998df0ee4960539623b2ed79040bb60b4132627534fa6983cf434197eb2d6b",
+    "Q5_K, 37b5f17ce1cf25345b4c6503fd7a6331311350ef83a2e1e6ee44d6e2ff0c8e30",
+    "Q6_K, d67113afc4604fb96a98ffc994287b90d249cd823bd675778df7173b018c58ca"
+  })
+  void blocksOfTheKTypesAreThoseOfLlamaCpp(GgufType type, String sha256)
+      throws NoSuchAlgorithmException {
+    float[] x = manyKinds();
+    byte[] blocks = new byte[200 * type.blockBytes()];
+    Arrays.fill(blocks, (byte) 0x5a); // what was there before must not stay
+    type.quantize(x, 200, blocks);
+    assertThat(HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(blocks)))
+        .isEqualTo(sha256);
+  }
+
+  @ParameterizedTest
+  @EnumSource(names = {"Q4_K", "Q5_K", "Q6_K"})
+  void numbersNearZeroAreStored(GgufType type) {
+    for (float tiny : new float[] {0, Float.MIN_VALUE, 1e-40f, 1e-37f, 1e-30f, 1e-9f}) {
+      float[] x = new float[256];
+      for (int i = 0; i < x.length; i++) {
+        x[i] = (i % 5 - 2) * tiny;
+      }
+      byte[] blocks = new byte[type.blockBytes()];
+      type.quantize(x, 1, blocks);
+      float[] back = new float[256];
+      type.dequantize(blocks, 1, back);
+      for (int i = 0; i < x.length; i++) {
+        assertThat(back[i]).isCloseTo(x[i], within(1e-6f));
+      }
+    }
+  }
+
   @Test
   void whatCannotBeStoredIsRefused() {
     float[] x = new float[32];
     byte[] blocks = new byte[64];
-    assertThatThrownBy(() -> GgufType.Q4_K.quantize(x, 1, blocks))
+    assertThatThrownBy(() -> GgufType.Q3_K.quantize(x, 1, blocks))
         .hasMessage(
-            "Q4_K cannot be written; expected one of F32, F16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, BF16");
+            "Q3_K cannot be written; expected one of F32, F16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q4_K,"
+                + " Q5_K, Q6_K, BF16");
     assertThatThrownBy(() -> GgufType.I8.quantize(x, 1, blocks))
         .hasMessageStartingWith("I8 cannot be written");
     assertThatThrownBy(() -> GgufType.I8.dequantize(blocks, 1, x))

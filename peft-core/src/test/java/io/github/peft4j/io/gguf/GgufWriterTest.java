@@ -153,10 +153,10 @@ class GgufWriterTest {
     assertThatThrownBy(() -> writer.add(numbers, "w", GgufType.Q8_0, nothing))
         .hasMessage(
             "tensor w: shape [2, 48] of Q8_0, expected a last dimension that is a multiple of 32");
-    assertThatThrownBy(() -> writer.add(numbers, "w", GgufType.Q4_K, nothing))
+    assertThatThrownBy(() -> writer.add(numbers, "w", GgufType.Q3_K, nothing))
         .hasMessage(
-            "tensor w F32[2, 48] cannot be written as Q4_K; expected a floating-point tensor, and"
-                + " one of F32, F16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, BF16");
+            "tensor w F32[2, 48] cannot be written as Q3_K; expected a floating-point tensor, and"
+                + " one of F32, F16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q4_K, Q5_K, Q6_K, BF16");
     TensorInfo whole = new TensorInfo("i", DType.I32, new long[] {1});
     assertThatThrownBy(() -> writer.add(whole, "i", GgufType.F32, nothing))
         .hasMessageStartingWith("tensor i I32[1] cannot be written as F32");

@@ -22,6 +22,7 @@ class SwitchesTest {
     refuses("peft4j.cudaGraphs", "off", "true, false, always");
     refuses("peft4j.cudaText", "FALSE", "true, false");
     refuses("peft4j.sideStream", "0", "true, false");
+    refuses("peft4j.expandableSegments", "no", "true, false");
   }
 
   private static void refuses(String name, String value, String expected) {

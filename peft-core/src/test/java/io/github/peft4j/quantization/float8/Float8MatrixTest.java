@@ -285,4 +285,17 @@ class Float8MatrixTest {
         .isThrownBy(() -> Float8.ONE_LAYOUT.require(Device.gpu(), Precision.FLOAT64))
         .withMessageContaining("FLOAT64");
   }
+
+  @ParameterizedTest
+  @ValueSource(floats = {Float.NaN, Float.POSITIVE_INFINITY})
+  void numbersThatAreNotFiniteAreRefused(float wrong) {
+    float[] numbers = new float[16 * 16];
+    numbers[17] = wrong;
+    try (NDManager manager = Tensors.newManager(Device.cpu());
+        NDArray weight = manager.create(numbers, new Shape(16, 16))) {
+      assertThatIllegalArgumentException()
+          .isThrownBy(() -> Float8.ONE_LAYOUT.store(weight, false, Precision.FLOAT32))
+          .withMessageContaining("not finite, which eight-bit floats cannot keep");
+    }
+  }
 }

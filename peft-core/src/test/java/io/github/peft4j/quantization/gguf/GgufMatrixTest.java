@@ -183,12 +183,17 @@ class GgufMatrixTest {
       assertThat(matrix.numbers().toByteArray()).isEqualTo(expected);
     }
     assertThatIllegalArgumentException()
-        .isThrownBy(() -> GgufBlocks.Q4_K.store(weight, false, Precision.FLOAT32))
+        .isThrownBy(() -> GgufBlocks.Q3_K.store(weight, false, Precision.FLOAT32))
         .withMessage(
-            "weights cannot be made Q4_K here: take Q8_0, Q5_1, Q5_0, Q4_1 or Q4_0, or a GGUF file"
-                + " that has such blocks");
+            "weights cannot be made Q3_K here: take Q8_0, Q6_K, Q5_K, Q5_1, Q5_0, Q4_K, Q4_1 or"
+                + " Q4_0, or a GGUF file that has such blocks");
     assertThatIllegalArgumentException()
-        .isThrownBy(() -> GgufBlocks.Q4_K.require(Device.cpu(), Precision.FLOAT32));
+        .isThrownBy(() -> GgufBlocks.Q3_K.require(Device.cpu(), Precision.FLOAT32));
+    try (GgufMatrix matrix = GgufBlocks.Q6_K.store(weight, false, Precision.FLOAT32)) {
+      byte[] six = new byte[values.length / 256 * 210];
+      GgufType.Q6_K.quantize(values, values.length / 256, six);
+      assertThat(matrix.numbers().toByteArray()).isEqualTo(six);
+    }
   }
 
   @Test

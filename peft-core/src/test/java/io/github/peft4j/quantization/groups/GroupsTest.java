@@ -1,5 +1,6 @@
 package io.github.peft4j.quantization.groups;
 
+import static java.nio.ByteOrder.LITTLE_ENDIAN;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.within;
@@ -7,11 +8,13 @@ import static org.assertj.core.api.Assertions.within;
 import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.quantization.FrozenMatrix;
+import java.nio.ByteBuffer;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -82,5 +85,40 @@ class GroupsTest {
     assertThat(new Groups(4, 128).fits(new Shape(256, 64))).isFalse();
     assertThat(new Groups(4, 128).fits(new Shape(256))).isFalse();
     assertThat(new Groups(4, 3).fits(new Shape(6, 3))).isFalse();
+  }
+
+  /**
+   * GPTQModel's {@code convert_gptq_v2_to_v1_format} takes 0x11111111 or 0x01010101 from each int32,
+   * so that zeros of 0 borrow.
+   */
+  @ParameterizedTest
+  @CsvSource({"4, 286331153", "8, 16843009"})
+  void zerosLessOneBorrowFromTheirNeighbours(int bits, int ones) {
+    Random random = new Random(9);
+    int groups = 3;
+    int perInt = Integer.SIZE / bits;
+    ByteBuffer plain = ByteBuffer.allocate(groups * 2 * Integer.BYTES).order(LITTLE_ENDIAN);
+    ByteBuffer lessOne = ByteBuffer.allocate(plain.capacity()).order(LITTLE_ENDIAN);
+    float[] expected = new float[2 * perInt * groups]; // (out, groups)
+    for (int i = 0; i < groups * 2; i++) {
+      int packed = 0;
+      for (int j = 0; j < perInt; j++) {
+        int zero = random.nextInt(3) == 0 ? 0 : random.nextInt(1 << bits);
+        packed |= zero << (bits * j);
+        expected[(i % 2 * perInt + j) * groups + i / 2] = zero;
+      }
+      plain.putInt(packed);
+      lessOne.putInt(packed - ones);
+    }
+    try (NDManager manager = Tensors.newManager(Device.cpu());
+        Scope scope = new Scope()) {
+      Shape shape = new Shape(plain.capacity());
+      NDArray version2 = manager.create(plain.flip(), shape, DataType.UINT8);
+      NDArray version1 = manager.create(lessOne.flip(), shape, DataType.UINT8);
+      assertThat(Tensors.floats(Packing.GPTQ.zeros(version2, bits, groups, false)))
+          .isEqualTo(expected);
+      assertThat(Tensors.floats(Packing.GPTQ.zeros(version1, bits, groups, true)))
+          .isEqualTo(expected);
+    }
   }
 }

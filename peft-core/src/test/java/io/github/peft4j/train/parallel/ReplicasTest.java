@@ -54,7 +54,7 @@ class ReplicasTest {
       float[] before = Tensors.floats(model.trainables().get(0).value());
       try (AdapterTraining training = model.train(PeftModel.DEFAULT);
           Replicas replicas =
-              new Replicas(training, List.of(Device.cpu(), Device.cpu()), SETTINGS)) {
+              new Replicas(training, List.of(Device.cpu(), Device.cpu()), SETTINGS, 4)) {
         assertThat(replicas.areAlike()).isTrue();
         for (int parts : new int[] {1, 3, 5, 2}) {
           replicas.backpropagate(

@@ -14,6 +14,7 @@ import io.github.peft4j.kernel.PyTorch;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.kernel.cuda.CudaGraph;
+import io.github.peft4j.quantization.bitsandbytes.Nf4;
 import io.github.peft4j.toy.TinyLlama;
 import io.github.peft4j.toy.ToyConfig;
 import io.github.peft4j.transformer.ModelCall;
@@ -35,6 +36,8 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 /** Steps as CUDA graphs. What needs a GPU is skipped without one. */
 class StepGraphsTest {
@@ -54,10 +57,15 @@ class StepGraphsTest {
   }
 
   private PeftModel model(Device device) {
-    return Peft.from(folder)
-        .device(device)
-        .load()
-        .adapt(ToyConfig.of(1, 0.01f).targetModules("all-linear"));
+    return model(device, false);
+  }
+
+  private PeftModel model(Device device, boolean fourBits) {
+    Peft.Loader loader = Peft.from(folder).device(device);
+    if (fourBits) {
+      loader.quantize(Nf4.doubleQuantized());
+    }
+    return loader.load().adapt(ToyConfig.of(1, 0.01f).targetModules("all-linear"));
   }
 
   private static void assumeGraphs() {
@@ -87,15 +95,31 @@ class StepGraphsTest {
     }
   }
 
+  /** What is recorded: all that a step does to the activations, with weights as they are or not. */
+  enum Steps {
+    KEPT(Activations.KEPT, false),
+    RECOMPUTED(Activations.RECOMPUTED, false),
+    KEPT_IN_FOUR_BITS(Activations.KEPT, true),
+    RECOMPUTED_IN_FOUR_BITS(Activations.RECOMPUTED, true);
+
+    private final Activations activations;
+    private final boolean fourBits;
+
+    Steps(Activations activations, boolean fourBits) {
+      this.activations = activations;
+      this.fourBits = fourBits;
+    }
+  }
+
   /** Losses, and the sum of the gradients. */
   private record Computed(List<Double> losses, List<float[]> gradients, int graphs) {}
 
-  private Computed compute(Device device, String graphs, int steps) {
+  private Computed compute(Steps kind, Device device, String graphs, int steps) {
     System.setProperty("peft4j.cudaGraphs", graphs);
     Random random = new Random(3);
     List<Double> losses = new ArrayList<>();
-    try (PeftModel model = model(device);
-        Backpropagation passes = new Backpropagation(model, Activations.KEPT)) {
+    try (PeftModel model = model(device, kind.fourBits);
+        Backpropagation passes = new Backpropagation(model, kind.activations)) {
       for (int i = 0; i < steps; i++) {
         int width = 8 * (1 + i % 3);
         Rows rows = Rows.draw(random, 3, width);
@@ -116,11 +140,12 @@ class StepGraphsTest {
   }
 
   /** Lengths, labels and the scale differ from batch to batch of the same shape. */
-  @Test
-  void recordedStepsComputeWhatOthersCompute() {
+  @ParameterizedTest
+  @EnumSource
+  void recordedStepsComputeWhatOthersCompute(Steps kind) {
     assumeGraphs();
-    Computed plain = compute(Device.gpu(), "false", 60);
-    Computed recorded = compute(Device.gpu(), "true", 60);
+    Computed plain = compute(kind, Device.gpu(), "false", 60);
+    Computed recorded = compute(kind, Device.gpu(), "always", 60);
     assertThat(plain.graphs()).isZero();
     assertThat(recorded.graphs()).isGreaterThanOrEqualTo(3);
     for (int i = 0; i < plain.losses().size(); i++) {
@@ -134,18 +159,53 @@ class StepGraphsTest {
     }
   }
 
-  @Test
-  void memoryDoesNotGrowWithSteps() {
+  @ParameterizedTest
+  @EnumSource
+  void memoryDoesNotGrowWithSteps(Steps kind) {
     assumeGraphs();
-    compute(Device.gpu(), "true", 40);
+    compute(kind, Device.gpu(), "true", 40);
     long before = Tensors.live();
-    compute(Device.gpu(), "true", 200);
+    compute(kind, Device.gpu(), "true", 200);
     assertThat(Tensors.live()).isEqualTo(before);
   }
 
+  /** By default a step is recorded if the host is slower, as with a toy. */
   @Test
-  void onACpuNothingIsRecorded() {
-    assertThat(compute(Device.cpu(), "true", 20).graphs()).isZero();
+  void aStepThatWaitsForTheHostIsRecorded() {
+    assumeGraphs();
+    assertThat(compute(Steps.KEPT, Device.gpu(), "true", 60).graphs()).isGreaterThanOrEqualTo(3);
+    assertThat(compute(Steps.RECOMPUTED, Device.gpu(), "true", 60).graphs())
+        .isGreaterThanOrEqualTo(3);
+  }
+
+  /** After that, steps run as ever, and compute the same. */
+  @Test
+  void graphsCanBeGivenUp() {
+    assumeGraphs();
+    System.setProperty("peft4j.cudaGraphs", "always");
+    try (PeftModel model = model(Device.gpu());
+        Backpropagation passes = new Backpropagation(model, Activations.RECOMPUTED);
+        Scope scope = new Scope()) {
+      Rows rows = Rows.draw(new Random(3), 3, 16);
+      ModelInput input = ModelInput.of(model.base().manager(), rows.ids(), rows.mask());
+      LossTargets targets = new LossTargets.NextTokens(rows.labels());
+      double first = passes.run(input, targets, 1, 0);
+      passes.run(input, targets, 1, 1);
+      assertThat(passes.run(input, targets, 1, 2)).isCloseTo(first, within(1e-4 * first));
+      assertThat(passes.graphs()).isEqualTo(1);
+      assertThat(passes.giveGraphsUp()).isTrue();
+      assertThat(passes.run(input, targets, 1, 3)).isCloseTo(first, within(1e-4 * first));
+      assertThat(passes.graphs()).isZero();
+      assertThat(passes.giveGraphsUp()).isFalse();
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void onACpuNothingIsRecorded(Steps kind) {
+    Computed computed = compute(kind, Device.cpu(), "always", 6);
+    assertThat(computed.graphs()).isZero();
+    assertThat(computed.losses()).allMatch(loss -> loss > 0);
   }
 
   /** What a causal model computes for padding behind the tokens changes no loss. */
@@ -191,7 +251,7 @@ class StepGraphsTest {
 
       labels[0][6] = 1_000_000;
       assertThatThrownBy(() -> inputs(model, rows, targets, CrossEntropy.PLAIN))
-          .hasMessageContaining("label 1000000 is out of range");
+          .hasMessageContaining("label 1000000 in row 0, column 6 is out of range");
     }
   }
 

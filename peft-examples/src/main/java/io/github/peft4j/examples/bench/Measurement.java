@@ -5,7 +5,7 @@ import io.github.peft4j.Peft;
 import io.github.peft4j.PeftModel;
 import io.github.peft4j.config.PeftConfig;
 import io.github.peft4j.kernel.Precision;
-import io.github.peft4j.quantization.Quantization;
+import io.github.peft4j.quantization.named.Quantizations;
 import io.github.peft4j.train.step.Activations;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -19,6 +19,8 @@ import org.jspecify.annotations.Nullable;
  * @param precision null for the default of the device
  * @param quantize how frozen weights are kept, a name of {@link Quantizations}; empty for as they
  *     are
+ * @param offloads whether the table of input embeddings is in the host's memory
+ * @param optimizer of a training
  * @param batch rows of a step
  * @param length tokens of a row, or of a prompt
  * @param newTokens tokens to generate
@@ -32,6 +34,8 @@ public record Measurement(
     Method method,
     @Nullable Precision precision,
     String quantize,
+    boolean offloads,
+    Optimizers optimizer,
     int batch,
     int length,
     int newTokens,
@@ -50,9 +54,11 @@ public record Measurement(
     if (precision != null) {
       loader.precision(precision);
     }
-    Quantization fewer = Quantizations.of(quantize);
-    if (fewer != null) {
-      loader.quantize(fewer);
+    if (offloads) {
+      loader.offloadEmbeddings();
+    }
+    if (!quantize.isEmpty()) {
+      loader.quantize(Quantizations.of(quantize));
     }
     return loader.load();
   }
@@ -106,8 +112,7 @@ public record Measurement(
     settings.put("shape", shape.name());
     settings.put("method", method.name());
     settings.put("rows", feed.rows());
-    String numbers = model.base().precision() + (quantize.isEmpty() ? "" : " " + quantize);
-    settings.put("precision", numbers.toLowerCase(Locale.ROOT));
+    settings.put("precision", numbers(model));
     if (devices > 0) {
       settings.put("devices", devices);
     }
@@ -116,6 +121,14 @@ public record Measurement(
     settings.put("new_tokens", name.equals("decode") ? newTokens : 0);
     settings.put("revision", revision);
     return settings;
+  }
+
+  /** How numbers are kept: those of the model, the frozen ones, and the optimizer's. */
+  private String numbers(PeftModel model) {
+    String numbers = model.base().precision() + (quantize.isEmpty() ? "" : " " + quantize);
+    String kept =
+        (offloads ? " offloaded" : "") + (optimizer == Optimizers.ADAMW ? "" : " " + optimizer);
+    return (numbers + kept).toLowerCase(Locale.ROOT);
   }
 
   private Work work(String name, PeftModel model, Feed feed) {
@@ -138,8 +151,8 @@ public record Measurement(
   private Work training(PeftModel model, Activations activations) {
     method.required();
     return devices > 0
-        ? new ParallelTraining(model, method, activations, devices)
-        : new Training(model, method, activations);
+        ? new ParallelTraining(model, method, activations, optimizer, devices)
+        : new Training(model, method, activations, optimizer);
   }
 
   private static Map<String, Object> numbers(Feed feed, Timing timing) {

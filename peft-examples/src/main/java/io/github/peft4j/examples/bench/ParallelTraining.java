@@ -6,7 +6,6 @@ import io.github.peft4j.PeftModel;
 import io.github.peft4j.data.batch.Batch;
 import io.github.peft4j.train.evaluation.BatchFeed;
 import io.github.peft4j.train.objective.Objective;
-import io.github.peft4j.train.optimizer.AdamW;
 import io.github.peft4j.train.parallel.Part;
 import io.github.peft4j.train.parallel.ReplicaSettings;
 import io.github.peft4j.train.parallel.Replicas;
@@ -38,7 +37,8 @@ final class ParallelTraining implements Work {
   private double norm;
 
   /** Trains the model's adapter on the model's device, and on as many others as are needed. */
-  ParallelTraining(PeftModel model, Method method, Activations activations, int devices) {
+  ParallelTraining(
+      PeftModel model, Method method, Activations activations, Optimizers kind, int devices) {
     this.training = model.train(PeftModel.DEFAULT);
     try {
       this.replicas =
@@ -51,8 +51,9 @@ final class ParallelTraining implements Work {
                   method.rule(),
                   new ParameterGroup(RATE, 0.01),
                   1.0,
-                  adapter -> AdamW.DEFAULT,
-                  Objective::of));
+                  adapter -> kind.settings(),
+                  Objective::of),
+              1);
     } catch (RuntimeException | OutOfMemoryError e) {
       training.close();
       throw e;

@@ -7,7 +7,6 @@ import io.github.peft4j.data.batch.Batch;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.train.evaluation.BatchFeed;
-import io.github.peft4j.train.optimizer.AdamW;
 import io.github.peft4j.train.optimizer.Optimizer;
 import io.github.peft4j.train.optimizer.Update;
 import io.github.peft4j.train.step.Activations;
@@ -39,19 +38,24 @@ public final class Training implements Work {
   private double norm;
 
   /** Trains the model's adapter. */
-  Training(PeftModel model, Method method, Activations activations) {
-    this(model, method.rule(), activations, RATE);
+  Training(PeftModel model, Method method, Activations activations, Optimizers kind) {
+    this(model, method.rule(), activations, kind, RATE);
   }
 
   /** Trains the model's adapter at a constant learning rate. */
-  public Training(PeftModel model, TrainingRule rule, Activations activations, double rate) {
+  public Training(
+      PeftModel model,
+      TrainingRule rule,
+      Activations activations,
+      Optimizers kind,
+      double rate) {
     this.model = model;
     this.rate = rate;
     this.backpropagation = new Backpropagation(model, activations);
     this.adapter = model.adapter(PeftModel.DEFAULT);
     this.groups = adapter.groups(rule, new ParameterGroup(rate, 0.01));
     model.trainables().forEach(tensor -> tensor.freeze(!groups.containsKey(tensor)));
-    this.optimizer = AdamW.DEFAULT.of(groups, rate);
+    this.optimizer = kind.settings().of(groups, rate);
     this.update = new Update(optimizer, adapter.listener(rule), 1.0);
   }
 

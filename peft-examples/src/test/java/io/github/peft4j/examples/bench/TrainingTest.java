@@ -35,7 +35,7 @@ class TrainingTest {
 
   @Test
   void aTrainingThatLearnsHasNumbers() {
-    try (Training training = new Training(model, LORA, Activations.KEPT)) {
+    try (Training training = new Training(model, LORA, Activations.KEPT, Optimizers.ADAMW)) {
       for (int i = 0; i < 5; i++) {
         training.run(BATCH);
       }
@@ -49,7 +49,7 @@ class TrainingTest {
   @Test
   void gradientsOfZerosAreFound() {
     try (PeftModel fresh = TINY.loader().load().adapt(LORA.required());
-        Training training = new Training(fresh, LORA, Activations.KEPT)) {
+        Training training = new Training(fresh, LORA, Activations.KEPT, Optimizers.ADAMW)) {
       assertThatThrownBy(() -> training.check(BATCH))
           .isInstanceOf(UnsoundException.class)
           .hasMessageContaining("14 of 28 trained tensors have no gradient, or one of zeros");
@@ -59,14 +59,14 @@ class TrainingTest {
   /** What has been learnt has a lower loss than what has not. */
   @Test
   void aLossThatDoesNotFallIsFound() {
-    try (Training before = new Training(model, LORA, Activations.RECOMPUTED)) {
+    try (Training before = new Training(model, LORA, Activations.RECOMPUTED, Optimizers.ADAMW)) {
       for (int i = 0; i < 80; i++) {
         before.run(BATCH);
       }
     }
     long[] unseen = LongStream.range(0, 16).map(i -> 2 * i + 1).toArray();
     Batch other = new Collator(0).collate(List.of(EncodedExample.ofTokens(unseen, unseen)));
-    try (Training training = new Training(model, LORA, Activations.KEPT)) {
+    try (Training training = new Training(model, LORA, Activations.KEPT, Optimizers.ADAMW)) {
       training.run(BATCH);
 
       assertThatThrownBy(() -> training.check(other))

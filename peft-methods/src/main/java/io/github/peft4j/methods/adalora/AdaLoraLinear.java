@@ -48,7 +48,7 @@ final class AdaLoraLinear extends TunerLayer<NDArray, NDArray> implements Mergea
                   both = torch.mm(torch.t(low), torch.reshape(x, [-1, torch.size(x, -1)])).to(a.dtype)
                   into_a = torch.addcmul_(into_a, both, e, value={scale})
                   into_e = torch.add_(into_e, torch.sum(torch.mul(both, a), [1], True), alpha={scale})
-                  onward = torch.mul(torch.mm(low, torch.mul(a, e).to(g.dtype)), {scale})
+                  onward = torch.mul_(torch.mm(low, torch.mul(a, e).to(g.dtype)), {scale})
                   return [torch.reshape(onward, torch.size(x)), g]
               """);
   private static final String DELTA =

@@ -199,8 +199,8 @@ class ForeignFoldersTest {
   @ParameterizedTest
   @CsvSource({
     "'{\"quant_method\":\"gptq\",\"bits\":3}', 3-bit by gptq",
-    "'{\"quant_method\":\"gptq\",\"bits\":4,\"checkpoint_format\":\"marlin\"}', 4-bit by gptq",
-    "'{\"quant_method\":\"awq\",\"w_bit\":4,\"version\":\"GEMV\"}', 4-bit by awq",
+    "'{\"quant_method\":\"gptq\",\"bits\":4,\"checkpoint_format\":\"marlin\"}', '4-bit by gptq, ''checkpoint_format'' \"marlin\"'",
+    "'{\"quant_method\":\"awq\",\"w_bit\":4,\"version\":\"GEMV\"}', '4-bit by awq, ''version'' \"GEMV\"'",
     "'{\"quant_method\":\"awq\",\"bits\":4,\"backend\":\"llm-awq\"}', 4-bit by awq",
     "'{\"quant_method\":\"hqq\",\"weight_quant_params\":{\"nbits\":4}}', 4-bit by hqq",
     "'{\"quant_method\":\"eetq\",\"weights\":\"int8\"}', quantised by eetq",

@@ -4,24 +4,38 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
+import ai.djl.training.ParameterStore;
 import io.github.peft4j.Peft;
 import io.github.peft4j.PeftModel;
+import io.github.peft4j.data.Dataset;
+import io.github.peft4j.data.batch.EncodedExample;
+import io.github.peft4j.data.batch.IdsExample;
 import io.github.peft4j.generate.GenerationConfig;
 import io.github.peft4j.methods.lora.LoraConfig;
 import io.github.peft4j.methods.prefixtuning.PrefixTuningConfig;
 import io.github.peft4j.methods.prompttuning.PromptTuningConfig;
+import io.github.peft4j.train.FineTuner;
+import io.github.peft4j.train.step.Activations;
+import io.github.peft4j.train.step.Backpropagation;
+import io.github.peft4j.transformer.Decoding;
 import io.github.peft4j.transformer.ModelCall;
 import io.github.peft4j.transformer.config.Task;
+import io.github.peft4j.transformer.pass.LossTargets;
 import io.github.peft4j.transformer.pass.ModelInput;
+import io.github.peft4j.transformer.pass.Pass;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** What would end in PyTorch, or end the JVM, is refused before, by name. */
 class HostileInputTest {
@@ -111,6 +125,101 @@ class HostileInputTest {
         "decoderIds");
   }
 
+  /** Both arrays of Java, whose ids the host knows, and arrays that only the device knows. */
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void eachWayIntoAModelNamesAnIdThatItDoesNotKnow(boolean onDevice) {
+    String[] expected = {"ids hold 9999 in row 1, column 0", "vocab_size of 40", "0 to 39"};
+    try (PeftModel model = llama().adapt(LoraConfig.ofRank(2));
+        ModelCall call = model.newCall();
+        Pass pass = call.pass();
+        Backpropagation training = new Backpropagation(model, Activations.KEPT)) {
+      NDManager manager = model.base().manager();
+      long[][] ids = {{3, 4}, {9999, 5}};
+      ModelInput host = ModelInput.of(manager, ids, null);
+      ModelInput input = onDevice ? ModelInput.of(host.ids()) : host;
+      NDList inputs = new NDList(input.ids());
+      ParameterStore store = new ParameterStore(manager, false);
+      refuses(() -> model.logits(input), expected);
+      refuses(() -> model.base().hidden(input, pass), expected);
+      refuses(() -> model.base().nextLogits(input, pass), expected);
+      refuses(() -> model.base().forward(store, inputs, false), expected);
+      refuses(
+          () -> training.run(input, new LossTargets.NextTokens(new long[2][2]), 1, 0), expected);
+    }
+  }
+
+  @Test
+  void generationNamesAnIdThatTheModelDoesNotKnow() {
+    try (PeftModel model = llama();
+        ModelCall call = model.newCall()) {
+      refuses(
+          () -> call.decode(List.of(new long[] {3}, new long[] {4, 40}), 0),
+          "prompts hold 40 in row 1, column 1",
+          "vocab_size of 40");
+      refuses(() -> call.decode(List.of(new long[] {3}), -1), "padId hold -1");
+      try (Decoding texts = call.decode(List.of(new long[] {3}, new long[] {4}), 0)) {
+        texts.logits().close();
+        boolean[] open = {false, true};
+        refuses(() -> texts.append(new long[] {5, 40}, open), "tokens hold 40 in row 1");
+        texts.append(new long[] {40, 5}, open); // that of a text that has ended is not read
+        texts.logits().close();
+      }
+    }
+  }
+
+  @Test
+  void anEncoderDecoderNamesWhichIdsItDoesNotKnow() {
+    try (PeftModel model = Peft.load(TinyModels.golden("tiny-t5").toString())) {
+      NDManager manager = model.base().manager();
+      ModelInput read = ModelInput.of(manager, new long[][] {{3, 4}}, null);
+      long[][] written = {{0, 9999}};
+      refuses(
+          () -> model.logits(read.decoding(manager, written)),
+          "decoderIds hold 9999 in row 0, column 1");
+      refuses(
+          () -> model.logits(read.decoding(ModelInput.array(manager, written))),
+          "decoderIds hold 9999 in row 0, column 1");
+    }
+    try (PeftModel model = Peft.load(TinyModels.golden("tiny-bert").toString())) {
+      NDManager manager = model.base().manager();
+      ModelInput read = ModelInput.of(manager, new long[][] {{3, 4}}, null);
+      refuses(
+          () -> model.logits(read.withTypes(manager, new long[][] {{0, 2}})),
+          "types hold 2 in row 0, column 1",
+          "type_vocab_size of 2");
+    }
+  }
+
+  @Test
+  void aTrainingNamesIdsAndLabelsThatTheModelDoesNotKnow() {
+    Path folder = TinyModels.copy("tiny-llama", temporary.resolve("model"));
+    try (PeftModel model = Peft.load(folder.toString()).adapt(LoraConfig.ofRank(2))) {
+      refuses(
+          () -> train(model, new long[] {3, 4, 5}, new long[] {3, 4, 40}),
+          "label 40 in row 0, column 2",
+          "40 classes, 0 to 39",
+          "its own tokenizer");
+      refuses(
+          () -> train(model, new long[] {3, 40, 5}, new long[] {3, 4, 5}),
+          "ids hold 40 in row 0, column 1");
+    }
+  }
+
+  private static void train(PeftModel model, long[] ids, long[] labels) {
+    FineTuner.of(model)
+        .on(new Dataset<>(List.of(new IdsExample(EncodedExample.ofTokens(ids, labels)))))
+        .steps(1)
+        .quiet()
+        .run();
+  }
+
+  private static void refuses(ThrowingCallable call, String... parts) {
+    assertThatThrownBy(call)
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContainingAll(parts);
+  }
+
   @Test
   @SuppressWarnings("NullAway") // what callers without a checker do
   void textsThatAreNone() {
@@ -192,7 +301,7 @@ class HostileInputTest {
       assertThat(model.base().padId(99999)).isZero();
       assertThat(
               model.generate(
-                  java.util.List.of("w3", "w4 w5 w6"), GenerationConfig.greedy().maxNewTokens(2)))
+                  List.of("w3", "w4 w5 w6"), GenerationConfig.greedy().maxNewTokens(2)))
           .hasSize(2);
     }
   }

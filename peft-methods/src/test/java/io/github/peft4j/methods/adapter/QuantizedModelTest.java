@@ -266,6 +266,29 @@ class QuantizedModelTest {
     assertThat(ours).isEqualTo(theirs);
   }
 
+  @Test
+  void whatCannotBeQuantisedAgainIsNamedAndChangesNothing() {
+    try (PeftModel model = checkpoint("nf4-double").adapt(LORA)) {
+      List<byte[]> numbers = stored(model);
+      model.disable();
+      float[] before = logits(model);
+      model.enable();
+      NDArray last = model.trainables().get(model.trainables().size() - 1).value();
+      try (NDArray infinite = last.mul(Float.POSITIVE_INFINITY)) {
+        Tensors.copy(last, infinite);
+      }
+      assertThatThrownBy(model::mergeAndQuantize)
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessageContainingAll(
+              "nf4-double/config.json: model.layers.0.",
+              ".weight, with the adapters merged: a weight has numbers that are not finite",
+              "check the checkpoint and its adapters");
+      assertThat(stored(model)).usingRecursiveComparison().isEqualTo(numbers);
+      model.disable();
+      assertThat(logits(model)).isEqualTo(before);
+    }
+  }
+
   private static String text(Safetensors file, String name) {
     return new String(bytes(file, name), StandardCharsets.UTF_8);
   }

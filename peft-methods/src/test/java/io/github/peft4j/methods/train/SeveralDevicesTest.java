@@ -27,7 +27,9 @@ import io.github.peft4j.methods.diffpruning.DiffPruningConfig;
 import io.github.peft4j.methods.dylora.DyLoraConfig;
 import io.github.peft4j.methods.lora.LoraConfig;
 import io.github.peft4j.methods.lora.init.LoraInitialization;
+import io.github.peft4j.methods.ltsft.LtSftConfig;
 import io.github.peft4j.methods.prompttuning.PromptTuningConfig;
+import io.github.peft4j.methods.pruning.PruningConfig;
 import io.github.peft4j.methods.spiel.SpielConfig;
 import io.github.peft4j.methods.vera.VeraConfig;
 import io.github.peft4j.train.FineTuner;
@@ -356,6 +358,28 @@ class SeveralDevicesTest {
           .isInstanceOf(OutOfDeviceMemoryException.class)
           .hasMessageContaining("3 rows at once");
     }
+  }
+
+  static Stream<PeftConfig> methodsWithPhases() {
+    return Stream.of(
+        AdaLoraConfig.ofRanks(4, 2).tinit(1).tfinal(1).deltaT(2),
+        DiffPruningConfig.defaults(),
+        LtSftConfig.defaults(),
+        PruningConfig.movement(0.5));
+  }
+
+  /** Masks, ranks and cuts of the first training are no tensors of the adapter, or not all. */
+  @ParameterizedTest
+  @MethodSource("methodsWithPhases")
+  void aSecondTrainingBeginsWithWhatTheFirstHasLeft(PeftConfig config) {
+    List<Run> runs = new ArrayList<>();
+    for (Device[] more : new Device[][] {{}, {CPU}}) {
+      try (PeftModel model = llama(Precision.FLOAT64, config)) {
+        tuner(model, prompts()).run();
+        runs.add(Run.of(model, tuner(model, prompts()).accumulate(2).on(CPU, more)));
+      }
+    }
+    runs.get(1).requireLike(runs.get(0), 1e-8);
   }
 
   @Test

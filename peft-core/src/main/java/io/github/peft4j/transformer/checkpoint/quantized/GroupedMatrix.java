@@ -28,7 +28,7 @@ final class GroupedMatrix implements StoredMatrix {
   private final Parts parts;
   private final Packing packing;
   private final Groups groups;
-  private final int more;
+  private final boolean oneLess;
   private final long out;
   private final long in;
   private final DType type;
@@ -42,7 +42,7 @@ final class GroupedMatrix implements StoredMatrix {
     this.parts = parts;
     boolean gptq = weights.format() == Format.GPTQ;
     this.packing = gptq ? Packing.GPTQ : Packing.AWQ;
-    this.more = weights.moreThanStored();
+    this.oneLess = weights.hasZerosLessOne();
     int bits = weights.bits();
     int packed = Integer.SIZE / bits;
     TensorInfo codes = parts.required(this.module + "qweight", Set.of(DType.I32));
@@ -113,7 +113,7 @@ final class GroupedMatrix implements StoredMatrix {
           groups,
           packing.codes(qweight, groups.bits(), out),
           Packing.scales(scales),
-          packing.zeros(qzeros, groups.bits(), scales.getShape().get(0), more),
+          packing.zeros(qzeros, groups.bits(), scales.getShape().get(0), oneLess),
           order == null ? null : loader.manager().create(order, new Shape(order.length)),
           transposed,
           loader.precision());

@@ -83,7 +83,7 @@ public final class QuantizedCheckpoint implements QuantizedTensors {
   }
 
   private Parts parts(String weight) {
-    return new Parts(source, weight, weights.format().toString());
+    return new Parts(source, weight, weights.named());
   }
 
   private void add(String weight, StoredMatrix matrix, Parts parts, Set<String> found) {

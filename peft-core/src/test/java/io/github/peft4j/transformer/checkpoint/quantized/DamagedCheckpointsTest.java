@@ -257,6 +257,7 @@ class DamagedCheckpointsTest {
         file(
             "gptq",
             (info, data) -> info.name().endsWith("scales") ? with(info, DType.F16, 3, 32) : info),
+        "quantised as GPTQ ('bits' 4, 'group_size' 32), has",
         "k_proj.scales F16[3, 32]; expected the shape [2, 32]");
     assertRefused(
         "int8",

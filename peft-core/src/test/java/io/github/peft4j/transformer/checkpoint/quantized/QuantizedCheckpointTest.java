@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.within;
 
 import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
+import com.google.gson.JsonObject;
 import io.github.peft4j.Peft;
 import io.github.peft4j.PeftModel;
 import io.github.peft4j.io.safetensors.Safetensors;
@@ -13,13 +14,17 @@ import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.quantization.groups.Groups;
+import io.github.peft4j.transformer.config.ModelConfig;
+import io.github.peft4j.transformer.config.QuantizedWeights;
 import io.github.peft4j.transformer.pass.ModelInput;
 import io.github.peft4j.tuner.site.ParameterSite;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Checkpoints that transformers, AutoGPTQ and AutoAWQ would have written: make_quantized.py. */
 class QuantizedCheckpointTest {
@@ -89,5 +94,24 @@ class QuantizedCheckpointTest {
                     .load())
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContainingAll("config.json", "quantised already, GPTQ", "without quantize(int4");
+  }
+
+  /** What libraries write is known; another field may say something that the tensors do not. */
+  @ParameterizedTest
+  @ValueSource(strings = {"nf4-double", "int8", "gptq-order", "gptq-8bit", "awq"})
+  void settingsThatNobodyKnowsAreSaid(String name) {
+    ModelConfig config = ModelConfig.read(FOLDERS.resolve(name));
+    JsonObject json = config.json();
+    try (Safetensors file = Safetensors.open(FOLDERS.resolve(name).resolve("model.safetensors"))) {
+      QuantizedWeights known = QuantizedWeights.of(config).orElseThrow();
+      assertThat(new QuantizedCheckpoint(file, known).names()).isNotEmpty();
+      assertThat(known.unread()).isEmpty();
+      json.getAsJsonObject("quantization_config").addProperty("rotation", "hadamard");
+      QuantizedWeights other =
+          QuantizedWeights.of(ModelConfig.of(json, "config.json")).orElseThrow();
+      assertThat(new QuantizedCheckpoint(file, other).names()).isNotEmpty();
+      assertThat(other.unread())
+          .containsExactly(Map.entry("quantization_config.rotation", "\"hadamard\""));
+    }
   }
 }

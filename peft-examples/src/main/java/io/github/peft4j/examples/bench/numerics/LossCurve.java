@@ -4,10 +4,9 @@ import com.google.gson.Gson;
 import com.google.gson.JsonObject;
 import io.github.peft4j.Peft;
 import io.github.peft4j.PeftModel;
-import io.github.peft4j.examples.bench.Quantizations;
 import io.github.peft4j.examples.bench.Shape;
 import io.github.peft4j.kernel.Precision;
-import io.github.peft4j.quantization.Quantization;
+import io.github.peft4j.quantization.named.Quantizations;
 import io.github.peft4j.train.step.Activations;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -44,9 +43,8 @@ public record LossCurve(
     if (precision != null) {
       loader.precision(precision);
     }
-    Quantization fewer = Quantizations.of(quantize);
-    if (fewer != null) {
-      loader.quantize(fewer);
+    if (!quantize.isEmpty()) {
+      loader.quantize(Quantizations.of(quantize));
     }
     try (PeftModel model = loader.load().adapt(Trainings.LORA)) {
       Corpus corpus = new Corpus(shape, batch, length);

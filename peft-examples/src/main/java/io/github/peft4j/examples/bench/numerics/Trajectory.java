@@ -9,6 +9,7 @@ import com.google.gson.JsonParser;
 import io.github.peft4j.PeftModel;
 import io.github.peft4j.data.batch.Batch;
 import io.github.peft4j.examples.bench.Environment;
+import io.github.peft4j.examples.bench.Optimizers;
 import io.github.peft4j.examples.bench.Training;
 import io.github.peft4j.examples.bench.UnsoundException;
 import io.github.peft4j.kernel.Scope;
@@ -54,7 +55,8 @@ record Trajectory(
     double[] norms = new double[steps];
     List<Double> millis = new ArrayList<>();
     Map<String, float[]> gradients = Map.of();
-    try (Training training = new Training(model, TrainingRule.ALIKE, activations, rate)) {
+    try (Training training =
+        new Training(model, TrainingRule.ALIKE, activations, Optimizers.ADAMW, rate)) {
       Map<String, float[]> before = values(training.tensors());
       for (int i = 0; i < steps; i++) {
         long start = System.nanoTime();

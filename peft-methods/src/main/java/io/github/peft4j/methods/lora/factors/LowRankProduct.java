@@ -55,7 +55,7 @@ public final class LowRankProduct {
                       sum = torch.reshape(sum_x, [-1, torch.size(x, -1)])
                       onward = torch.addmm_(sum, low, aw, alpha={scale})
                   else:
-                      onward = torch.mul(torch.mm(low, aw), {scale})
+                      onward = torch.mul_(torch.mm(low, aw), {scale})
                   return [torch.reshape(onward, torch.size(x)), g]
               """)
           .late(

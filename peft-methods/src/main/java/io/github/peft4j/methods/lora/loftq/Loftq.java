@@ -14,6 +14,7 @@ import io.github.peft4j.methods.lora.init.LoftqConfig;
 import io.github.peft4j.methods.lora.init.LoraInitialization;
 import io.github.peft4j.methods.lora.init.Residual;
 import io.github.peft4j.methods.lora.probe.InputProbes;
+import io.github.peft4j.quantization.Quantization;
 import io.github.peft4j.tuner.site.LinearSite;
 import io.github.peft4j.tuner.site.Rewrite;
 import java.util.LinkedHashMap;
@@ -34,7 +35,8 @@ import java.util.stream.Collectors;
  * }</pre>
  *
  * <p>The frozen weights stay as they are, so Q is made once. The adapter's {@code
- * init_lora_weights} is {@code true}: PEFT reads it on the same quantised model.
+ * init_lora_weights} is {@code true}: PEFT reads it on the same quantised model. peft4j.json notes the
+ * quantization, and loading the adapter on other weights is a warning.
  */
 public final class Loftq {
 
@@ -92,6 +94,8 @@ public final class Loftq {
     Map<LinearSite, LinearSite> pairs = new LinkedHashMap<>();
     targets.forEach(site -> pairs.put(site, counterpart(site, weights)));
     model.adapt(name, config);
+    Quantization kept = targets.get(0).weight().quantization();
+    model.adapter(name).corrected(kept == null ? null : kept.named());
     for (Rewrite rewrite : model.adapter(name).rewrites()) {
       LinearSite original = rewrite.site() instanceof LinearSite site ? pairs.get(site) : null;
       if (original != null && rewrite.layer() instanceof Factored layer) {

@@ -21,9 +21,11 @@ import io.github.peft4j.quantization.Quantization;
 import io.github.peft4j.quantization.bitsandbytes.Int8;
 import io.github.peft4j.quantization.bitsandbytes.Nf4;
 import io.github.peft4j.transformer.pass.ModelInput;
+import io.github.peft4j.methods.Logged;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -168,8 +170,16 @@ class LoftqTest {
     assertThat(Tensors.live()).isEqualTo(before);
     String saved = Files.readString(folder.resolve("adapter_config.json"));
     assertThat(saved).contains("\"init_lora_weights\": true", "\"loftq_config\": {}");
-    try (PeftModel model = load(Nf4.doubleQuantized()).loadAdapter(folder.toString())) {
+    try (PeftModel model = load(Nf4.doubleQuantized())) {
+      assertThat(Logged.by(() -> model.loadAdapter(folder.toString()))).doesNotContain("LoftQ");
       assertThat(logits(model)).isEqualTo(start);
+      model.save(folder.toString()); // what it corrects is kept
+    }
+    for (Quantization other : Arrays.asList(null, Int8.BY_ROW)) {
+      try (PeftModel model = load(other)) {
+        assertThat(Logged.by(() -> model.loadAdapter(folder.toString())))
+            .contains("LoftQ started this adapter", "NF4", "load the model as it was trained");
+      }
     }
   }
 
