@@ -96,7 +96,7 @@ record TrainingSetup(
     Objective objective = settings.objective(encoded, settings.model);
     int workers = settings.devices.size() * settings.group.size();
     int parts = Devices.partsOfBatch(workers, settings.accumulation);
-    requireParts(settings, adapter);
+    requireAlike(settings);
     if (settings.autoBatchSize) {
       requireParts(training, objective, "autoBatchSize", "train without it, with");
     }
@@ -214,7 +214,7 @@ record TrainingSetup(
   }
 
   /** Refuses what the processes of a group would do differently. */
-  private static void requireParts(FineTuner settings, Adapter adapter) {
+  private static void requireAlike(FineTuner settings) {
     boolean alone = settings.group.size() == 1;
     if (settings.autoBatchSize && !alone) {
       throw new IllegalArgumentException(
