@@ -254,7 +254,8 @@ public final class Peft {
     }
 
     /**
-     * How states become vectors of texts; by default as {@code modules.json} in the folder says.
+     * How states become vectors of texts; by default as {@code modules.json} in the folder says, or
+     * the GGUF file.
      */
     public Loader embeddings(EmbeddingSettings settings) {
       this.embeddings = settings;

@@ -132,7 +132,8 @@ public record HubModel(
   /**
    * Downloads what is missing of an adapter.
    *
-   * @return the folder in the cache, which holds adapter_config.json and its tensors
+   * @return the folder in the cache, which holds adapter_config.json and its tensors; or a GGUF
+   *     file, as of {@link #download}
    * @throws HubException if the adapter cannot be downloaded; the message says why and what to do
    */
   public Path downloadAdapter() {

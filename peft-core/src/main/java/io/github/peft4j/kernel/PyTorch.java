@@ -7,6 +7,7 @@ import ai.djl.pytorch.jni.JniUtils;
 import ai.djl.util.Platform;
 import ai.djl.util.cuda.CudaUtils;
 import io.github.peft4j.kernel.setting.CudaSegments;
+import io.github.peft4j.kernel.cuda.CudaGraph;
 import io.github.peft4j.kernel.setting.OpenMp;
 import io.github.peft4j.kernel.setting.Switches;
 import io.github.peft4j.kernel.setting.Tf32;
@@ -70,7 +71,7 @@ public final class PyTorch {
 
   /** Gives memory of GPUs back that PyTorch keeps for its next arrays. */
   public static void releaseCachedMemory() {
-    JniUtils.emptyCudaCache();
+    CudaGraph.betweenRecordings(JniUtils::emptyCudaCache);
   }
 
   /** The error itself, or one that names the missing dependencies. */

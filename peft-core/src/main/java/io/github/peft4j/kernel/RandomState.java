@@ -162,9 +162,13 @@ public final class RandomState implements AutoCloseable {
   public static void alsoOnHost() {
     Only only = ONLY.get();
     RandomState innermost = only == null ? null : only.innermost;
-    if (innermost != null && innermost.host == null) {
+    if (innermost != null && innermost.host == null && !innermost.holdsHost()) {
       innermost.host = onHost(innermost.seed);
     }
+  }
+
+  private boolean holdsHost() {
+    return gates.contains(Gates.BY_DEVICE.get(Device.cpu()));
   }
 
   /**

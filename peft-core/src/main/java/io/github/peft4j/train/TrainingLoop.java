@@ -344,6 +344,9 @@ final class TrainingLoop {
     if (unsaved && (evaluates || saves || last || isStopping())) {
       requireSound("");
     }
+    if (unsaved && (evaluates || saves)) {
+      replicas.bringTogether((int) state.step, (int) setup.totalSteps());
+    }
     if (evaluates) {
       evaluate();
     }

@@ -101,6 +101,16 @@ public final class CudaGraph implements AutoCloseable {
     }
   }
 
+  /** Runs code while no thread records on any GPU, such as what gives PyTorch's memory back. */
+  public static void betweenRecordings(Runnable code) {
+    RECORDING.lock();
+    try {
+      code.run();
+    } finally {
+      RECORDING.unlock();
+    }
+  }
+
   private static CudaGraph record(GraphLibrary library, int device, Pool pool, Runnable code) {
     Pointer stream = library.stream(device);
     Pointer guard = library.enter(stream, device);

@@ -31,6 +31,11 @@ public final class Devices {
             "on(%s): PyTorch finds %d CUDA GPUs here, and counts them from 0; there is no %s"
                 .formatted(devices, gpus, device));
       }
+      if (device.isGpu() != ofModel.isGpu()) {
+        throw new IllegalArgumentException(
+            "on(%s): a CPU beside a GPU would be waited for in each step; take GPUs of one kind"
+                .formatted(devices));
+      }
       if (device.isGpu() && !once.add(device)) {
         throw new IllegalArgumentException(
             "on(%s): %s is there twice, and would hold the model twice; name each GPU once"

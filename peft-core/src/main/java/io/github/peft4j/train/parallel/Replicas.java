@@ -24,6 +24,8 @@ import java.util.function.Function;
 import java.util.function.Supplier;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The replicas of a training, one for each device. The first is the user's own model, and runs on
@@ -34,6 +36,8 @@ import java.util.stream.Stream;
  * in the order of the devices, and handed out; then each replica makes the same update.
  */
 public final class Replicas implements AutoCloseable {
+
+  private static final Logger LOG = LoggerFactory.getLogger(Replicas.class);
 
   private final Replica first;
   private final Members members;
@@ -304,6 +308,28 @@ public final class Replicas implements AutoCloseable {
   public void average() {
     members.average(first.tensors().all());
     others.forEach(other -> other.replica().tensors().copyFrom(first.tensors()));
+  }
+
+  /**
+   * Gives the replicas the tensors of the first one if they have others. The same update makes the
+   * same tensors, unless a kernel adds in an order of its own or GPUs are of several kinds.
+   *
+   * @param step the number of steps done
+   * @param total the number of steps of the training
+   */
+  public void bringTogether(int step, int total) {
+    for (Other other : others) {
+      if (!other.replica().tensors().isLike(first.tensors())) {
+        LOG.warn(
+            "after step {}, the tensors of {} differ from those of {}, from which they are copied"
+                + " now. Updates should be the same on both: take GPUs of one kind, and kernels that"
+                + " add in one order",
+            step,
+            other.replica(),
+            first);
+        follow(other.replica(), step, total);
+      }
+    }
   }
 
   /** Whether all replicas have the same tensors, bit by bit. It reads them all. */

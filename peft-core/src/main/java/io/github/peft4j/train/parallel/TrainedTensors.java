@@ -9,7 +9,6 @@ import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.train.optimizer.Update;
 import io.github.peft4j.tuner.Trainable;
-import java.util.Arrays;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -91,9 +90,13 @@ public final class TrainedTensors implements AutoCloseable {
     return all.entrySet().stream()
         .allMatch(
             each ->
-                Arrays.equals(
-                    Tensors.floats(each.getValue()),
-                    Tensors.floats(Objects.requireNonNull(others.all.get(each.getKey())))));
+                isLike(each.getValue(), Objects.requireNonNull(others.all.get(each.getKey()))));
+  }
+
+  private static boolean isLike(NDArray tensor, NDArray other) {
+    try (Scope scope = new Scope()) {
+      return tensor.contentEquals(other.toDevice(tensor.getDevice(), false));
+    }
   }
 
   private static void set(NDArray tensor, float[] numbers) {

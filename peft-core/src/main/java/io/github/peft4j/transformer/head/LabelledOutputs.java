@@ -58,6 +58,8 @@ public final class LabelledOutputs {
   private final NDArray selected;
   private final NDArray states;
   private final boolean train;
+
+  /** Whether the head computes without layers. */
   private final boolean byKernels;
 
   /** The states of the slices that are worked on, which are read for a backward pass. */
@@ -97,7 +99,7 @@ public final class LabelledOutputs {
     this.selected = Autograd.record(train, () -> SELECT.call(features, labels.outputs()));
     this.states = Autograd.detach(selected);
     this.train = train;
-    this.byKernels = Tape.isByKernels() && pass.adapters().areMadeOfKernels(head.sites());
+    this.byKernels = Tape.isByKernels() && pass.adapters().leaveAlone(head.sites());
   }
 
   /** The number of states: the product of all dimensions except the last. */
@@ -206,6 +208,7 @@ public final class LabelledOutputs {
     return byKernels ? byKernels(slice, scale) : byGraph(slice, scale);
   }
 
+  /** A layer's derivative could read the logits; those of heads do not. */
   private NDArray byKernels(Slice slice, NDArray scale) {
     NDArray x = cut(states, slice);
     try (Tape.Segment logits = new Tape.Segment(x, some -> project(some, slice))) {

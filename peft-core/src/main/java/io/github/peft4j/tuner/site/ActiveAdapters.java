@@ -172,6 +172,11 @@ public final class ActiveAdapters implements Adapters {
     return sites.anyMatch(site -> at(site).stream().anyMatch(TunerLayer::trains));
   }
 
+  /** Whether no layer is at one of these sites. */
+  public boolean leaveAlone(Stream<Site<?, ?>> sites) {
+    return sites.allMatch(site -> at(site).isEmpty());
+  }
+
   /**
    * Whether the layers at these sites compute {@linkplain TunerLayer#isMadeOfKernels by kernels}.
    */

@@ -65,7 +65,7 @@ class ReplicasTest {
         }
         replicas.first().tensors().all().values().iterator().next().muli(2);
         assertThat(replicas.areAlike()).isFalse();
-        replicas.restore(values -> {}, 4, 4);
+        replicas.bringTogether(4, 4);
         assertThat(replicas.areAlike()).isTrue();
       }
       assertThat(Tensors.floats(model.trainables().get(0).value())).isNotEqualTo(before);
