@@ -53,8 +53,7 @@ public final class AdapterTraining implements TextModel, AutoCloseable {
   public AdapterTraining copy(Device device) {
     PeftModel copy = model.copy(device, active().composition());
     try {
-      return new AdapterTraining(
-          copy, copy.training(adapter.name()), copy::closeCopy);
+      return new AdapterTraining(copy, copy.training(adapter.name()), copy::closeCopy);
     } catch (RuntimeException e) {
       copy.closeCopy();
       throw e;

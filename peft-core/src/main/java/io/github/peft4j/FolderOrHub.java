@@ -15,8 +15,8 @@ import org.slf4j.event.Level;
 /**
  * What a text names that may be a folder, a GGUF file or a repository of the hub.
  *
- * @param name as the user gave it: {@code base_model_name_or_path} in adapter files. A GGUF file of a
- *     repository follows it after a colon
+ * @param name as the user gave it: {@code base_model_name_or_path} in adapter files. A GGUF file of
+ *     a repository follows it after a colon
  * @param folder that holds the files, or a GGUF file; for a repository, in the hub's cache
  */
 record FolderOrHub(String name, Path folder) {
@@ -72,9 +72,7 @@ record FolderOrHub(String name, Path folder) {
     int colon = name.indexOf(':');
     String id = colon < 0 ? "" : name.substring(0, colon);
     boolean names = id.contains("/") && colon < name.length() - 1 && HubModel.problem(id).isEmpty();
-    return names
-        ? Optional.of(HubModel.of(id).file(name.substring(colon + 1)))
-        : Optional.empty();
+    return names ? Optional.of(HubModel.of(id).file(name.substring(colon + 1))) : Optional.empty();
   }
 
   /** Where a relative name was looked for. */

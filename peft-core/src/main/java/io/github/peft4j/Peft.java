@@ -127,8 +127,9 @@ public final class Peft {
    * Starts loading a model from any source.
    *
    * @param config the content of config.json
-   * @param tensors opens the weights under Hugging Face's names; called once to load them, once more
-   *     when their fingerprint is first needed, and once for each copy of the model on another device
+   * @param tensors opens the weights under Hugging Face's names; called once to load them, once
+   *     more when their fingerprint is first needed, and once for each copy of the model on another
+   *     device
    * @param tokenizer opens the tokenizer, or returns null if there is none
    * @param origin the model's name in adapter files: {@code base_model_name_or_path}
    */
@@ -212,8 +213,8 @@ public final class Peft {
     /**
      * Keeps the table of input embeddings in the host's memory, page-locked, of which a GPU reads a
      * row for each token: 1 GiB less on the GPU for Llama 3 8B in 16 bits, and the same numbers. A
-     * table that the model's head reads, too ({@code tie_word_embeddings}), stays on the GPU, and so
-     * does one on the CPU.
+     * table that the model's head reads, too ({@code tie_word_embeddings}), stays on the GPU, and
+     * so does one on the CPU.
      */
     public Loader offloadEmbeddings() {
       this.offloads = true;

@@ -721,10 +721,11 @@ public final class PeftModel extends LoadedModel {
   /**
    * Saves the model with the active adapters merged into its weights as one GGUF file for llama.cpp
    * and Ollama, with tokenizer and chat template, as llama.cpp's convert_hf_to_gguf.py does. It is
-   * for language models and encoders of the families that the page on GGUF lists. Of an encoder, the
-   * file also says how states become the vector of a text, if {@link #embeddingSettings} are known. Norms, biases and positions
-   * have 32 bits whatever the type is. The tables of tokens have {@link GgufType#Q8_0} with {@link
-   * GgufType#Q4_0}, and {@link GgufType#Q6_K} with {@link GgufType#Q4_K} and {@link GgufType#Q5_K}.
+   * for language models and encoders of the families that the page on GGUF lists. Of an encoder,
+   * the file also says how states become the vector of a text, if {@link #embeddingSettings} are
+   * known. Norms, biases and positions have 32 bits whatever the type is. The tables of tokens have
+   * {@link GgufType#Q8_0} with {@link GgufType#Q4_0}, and {@link GgufType#Q6_K} with {@link
+   * GgufType#Q4_K} and {@link GgufType#Q5_K}.
    *
    * <p>The model does not change: weights are merged one by one while they are written. If writing
    * fails, a former file stays as it was.

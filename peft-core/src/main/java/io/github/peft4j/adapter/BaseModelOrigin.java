@@ -1,7 +1,7 @@
 package io.github.peft4j.adapter;
 
-import io.github.peft4j.transformer.config.Task;
 import io.github.peft4j.quantization.Quantization;
+import io.github.peft4j.transformer.config.Task;
 import io.github.peft4j.tuner.site.LinearSite;
 import io.github.peft4j.tuner.site.ParameterSite;
 import java.io.IOException;

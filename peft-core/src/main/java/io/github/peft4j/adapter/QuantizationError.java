@@ -19,11 +19,11 @@ public record QuantizationError(int matrices, double relative, double largest, S
     return matrices == 0
         ? "0 matrices"
         : String.format(
-        Locale.ROOT,
-        "%d matrices, error %.2g %%, at most %.2g %% in %s",
-        matrices,
-        100 * relative,
-        100 * largest,
-        largestAt);
+            Locale.ROOT,
+            "%d matrices, error %.2g %%, at most %.2g %% in %s",
+            matrices,
+            100 * relative,
+            100 * largest,
+            largestAt);
   }
 }

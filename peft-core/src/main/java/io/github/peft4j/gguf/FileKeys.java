@@ -107,7 +107,8 @@ final class FileKeys {
 
   /** Whether any layer of the file has a tensor, such as {@code attn_q.bias}. */
   boolean hasTensorOfLayers(String name) {
-    return file.names().stream().anyMatch(each -> each.matches("blk\\.\\d+\\." + Pattern.quote(name)));
+    return file.names().stream()
+        .anyMatch(each -> each.matches("blk\\.\\d+\\." + Pattern.quote(name)));
   }
 
   /** The shape of a tensor that must be there. */

@@ -19,8 +19,7 @@ final class NewKeys {
   /**
    * @param fileType llama.cpp's number of the type of most tensors
    */
-  NewKeys(
-      GgufMetadata.Builder metadata, String architecture, int fileType, GgufPooling pooling) {
+  NewKeys(GgufMetadata.Builder metadata, String architecture, int fileType, GgufPooling pooling) {
     this.metadata = metadata;
     this.prefix = architecture + ".";
     this.fileType = fileType;

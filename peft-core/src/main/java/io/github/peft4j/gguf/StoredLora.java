@@ -150,7 +150,8 @@ public record StoredLora(JsonObject config, Map<String, Tensor> tensors) {
     private Tensor matrix(String name) {
       long[] shape = gguf.tensor(name).shape();
       if (shape.length != 2 || gguf.tensor(name).elementCount() > Integer.MAX_VALUE) {
-        throw error("%s has the shape %s; expected a matrix".formatted(name, Arrays.toString(shape)));
+        throw error(
+            "%s has the shape %s; expected a matrix".formatted(name, Arrays.toString(shape)));
       }
       return new Tensor(shape, gguf.floats(name));
     }

@@ -120,9 +120,9 @@ public record HubModel(
   /**
    * Downloads what is missing of a model.
    *
-   * @return the folder in the cache, which holds config.json, weights and tokenizer; or a GGUF file,
-   *     if the repository has its weights in such files, or one is named. Of a model in several
-   *     parts it is the first
+   * @return the folder in the cache, which holds config.json, weights and tokenizer; or a GGUF
+   *     file, if the repository has its weights in such files, or one is named. Of a model in
+   *     several parts it is the first
    * @throws HubException if the model cannot be downloaded; the message says why and what to do
    */
   public Path download() {

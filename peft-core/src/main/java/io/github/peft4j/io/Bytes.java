@@ -34,8 +34,7 @@ public interface Bytes extends Closeable {
    * @param most bytes of a slice
    * @throws UncheckedIOException if the file cannot be mapped, or becomes shorter meanwhile
    */
-  default void read(
-      String what, long offset, long length, int most, Consumer<ByteBuffer> sink) {
+  default void read(String what, long offset, long length, int most, Consumer<ByteBuffer> sink) {
     for (long at = 0; at < length; at += most) {
       int part = (int) Math.min(most, length - at);
       try {

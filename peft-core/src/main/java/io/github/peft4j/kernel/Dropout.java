@@ -37,6 +37,7 @@ public final class Dropout {
                           y = torch.mul(x, torch.mul(kept0.to(x.dtype), 1.0 / (1.0 - {p})))
                       return y
                   """));
+
   private static final Map<Double, Kernel> KERNELS = new ConcurrentHashMap<>();
 
   private Dropout() {}

@@ -136,8 +136,8 @@ public final class FineTuner {
    * Each of the others gets a copy of the frozen model for the time of the run. A step is that of
    * one device: {@link #batchSize} counts the rows of all devices, which compute parts of it, and
    * gradients are added up. So losses are those of one device up to rounding, and to what dropout
-   * draws, which belongs to a part. A run may be resumed on another number of devices, and keeps its
-   * parts.
+   * draws, which belongs to a part. A run may be resumed on another number of devices, and keeps
+   * its parts.
    *
    * <p>Evaluations and samples are computed on the first device. {@link #run} refuses objectives
    * that compare the examples of a batch, and adapters that differ from row to row, unless each

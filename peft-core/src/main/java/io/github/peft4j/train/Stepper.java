@@ -112,9 +112,7 @@ final class Stepper {
               ? gradients(replicas.first()).clip(0)
               : replicas.each(
                   replica ->
-                      replica
-                          .update()
-                          .run((int) step + 1, (int) setup.totalSteps(), rate, loss));
+                      replica.update().run((int) step + 1, (int) setup.totalSteps(), rate, loss));
       return new Result(loss, norm, rate, sums.tokens(), sums.reported(), overflowed);
     }
   }

@@ -200,8 +200,7 @@ final class TrainingLoop {
   }
 
   private void restore(Checkpoints.Whole checkpoint) {
-    restore(
-        values -> Checkpoints.read(checkpoint.folder(), values.all()), checkpoint.state().step);
+    restore(values -> Checkpoints.read(checkpoint.folder(), values.all()), checkpoint.state().step);
   }
 
   private void restore(Consumer<TrainedTensors> values, long step) {

@@ -141,9 +141,7 @@ public final class QuantizedLosses {
             : Data.read(file).text(arguments.text("text", "text")).label(arguments.text("label"));
     Task task = Task.classification(Labels.in(rows).names());
     return losses(
-        arguments,
-        () -> NamedModel.loader(model).task(task),
-        HeldOut.split(rows, arguments, seed));
+        arguments, () -> NamedModel.loader(model).task(task), HeldOut.split(rows, arguments, seed));
   }
 
   private static TextLosses losses(

@@ -648,9 +648,19 @@ class CliTest {
   void trainsOnWeightsInFewerBits() {
     Path adapter = folder.resolve("adapter");
     assertFine(
-        finetune("--quantize", "nf4", "--steps", 1, "--set", "r=2", "--quiet", "--output", adapter));
+        finetune(
+            "--quantize", "nf4", "--steps", 1, "--set", "r=2", "--quiet", "--output", adapter));
     assertFine(
-        run("generate", "--model", model, "--adapter", adapter, "--quantize", "int8", "--prompt", "w3"));
+        run(
+            "generate",
+            "--model",
+            model,
+            "--adapter",
+            adapter,
+            "--quantize",
+            "int8",
+            "--prompt",
+            "w3"));
 
     assertMistake(
         finetune("--quantize", "nf5", "--dry-run"),
@@ -684,9 +694,26 @@ class CliTest {
     }
     assertFine(run("evaluate", "--model", gguf, "--adapter", adapter, "--data", data));
     assertFine(
-        run("generate", "--model", gguf, "--keep-blocks", "--prompt", "the", "--max-new-tokens", 2));
+        run(
+            "generate",
+            "--model",
+            gguf,
+            "--keep-blocks",
+            "--prompt",
+            "the",
+            "--max-new-tokens",
+            2));
     assertFine(
-        run("chat", "--model", gguf, "--adapter", adapter, "--prompt", "hi", "--max-new-tokens", 2));
+        run(
+            "chat",
+            "--model",
+            gguf,
+            "--adapter",
+            adapter,
+            "--prompt",
+            "hi",
+            "--max-new-tokens",
+            2));
     Path merged = folder.resolve("merged");
     assertFine(run("merge", "--model", gguf, "--adapter", adapter, "--output", merged));
     assertThat(merged.resolve("model.safetensors")).exists();

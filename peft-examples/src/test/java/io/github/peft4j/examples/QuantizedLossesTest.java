@@ -20,8 +20,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 class QuantizedLossesTest {
 
-  private static final String CHAT =
-      "../peft-methods/src/test/resources/golden-chat-training";
+  private static final String CHAT = "../peft-methods/src/test/resources/golden-chat-training";
 
   @TempDir private Path folder;
 
@@ -79,8 +78,22 @@ class QuantizedLossesTest {
     String bert = "../peft-methods/src/test/resources/golden-task-training/filler";
     assertThat(
             run(
-                "--model", bert, "--data", rows.toString(), "--label", "label", "--steps", "2",
-                "--length", "16", "--quantize", "int8", "--seeds", "1,2", "--held-out", "2"))
+                "--model",
+                bert,
+                "--data",
+                rows.toString(),
+                "--label",
+                "label",
+                "--steps",
+                "2",
+                "--length",
+                "16",
+                "--quantize",
+                "int8",
+                "--seeds",
+                "1,2",
+                "--held-out",
+                "2"))
         .isZero();
     assertThat(err.toString(StandardCharsets.UTF_8)).isEmpty();
   }

@@ -52,8 +52,8 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /**
  * What every method must keep to, on models small enough for finite differences. A subclass has the
- * table of methods: {@code static Stream<Arguments> cases()}, see {@link MethodCase#onItsModels}, and
- * {@code oneModelEach()}, see {@link #firstModels}.
+ * table of methods: {@code static Stream<Arguments> cases()}, see {@link MethodCase#onItsModels},
+ * and {@code oneModelEach()}, see {@link #firstModels}.
  */
 @ExtendWith(NamedFailures.class)
 abstract class MethodContract {

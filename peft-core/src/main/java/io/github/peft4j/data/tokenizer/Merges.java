@@ -13,7 +13,9 @@ import java.util.Map;
  */
 public final class Merges {
 
-  /** Characters of a token, at most: a run of spaces or lines has some 250 in known vocabularies. */
+  /**
+   * Characters of a token, at most: a run of spaces or lines has some 250 in known vocabularies.
+   */
   private static final int LONGEST = 1024;
 
   /** Two tokens that become one. */

@@ -58,9 +58,12 @@ public final class GgufTokenizer {
   /** The ids of special tokens that llama.cpp takes of files that do not say them. */
   private static final Map<String, Map<String, Integer>> USUAL =
       Map.of(
-          "gpt2", Map.of(),
-          "llama", Map.of("unk", 0, "bos", 1, "eos", 2),
-          BERT, Map.of("pad", 0, "unk", 100, "bos", 101, "sep", 102, "mask", 103));
+          "gpt2",
+          Map.of(),
+          "llama",
+          Map.of("unk", 0, "bos", 1, "eos", 2),
+          BERT,
+          Map.of("pad", 0, "unk", 100, "bos", 101, "sep", 102, "mask", 103));
 
   private final GgufMetadata metadata;
   private final String source;
@@ -102,7 +105,9 @@ public final class GgufTokenizer {
       Integer former = ids.putIfAbsent(tokens.get(id), id);
       if (former != null && !tokens.get(id).isEmpty()) {
         throw error(
-            at("tokens", id), "'" + tokens.get(id) + "'", "another text than tokens[" + former + "]");
+            at("tokens", id),
+            "'" + tokens.get(id) + "'",
+            "another text than tokens[" + former + "]");
       }
     }
     return ids;

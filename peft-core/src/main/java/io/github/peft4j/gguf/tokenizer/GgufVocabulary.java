@@ -292,7 +292,9 @@ public final class GgufVocabulary {
     writeTemplates(metadata);
   }
 
-  /** A text begins with the token for classes, and ends with the separator, if nothing else is said. */
+  /**
+   * A text begins with the token for classes, and ends with the separator, if nothing else is said.
+   */
   private JsonObject withEnds() {
     JsonObject ends = config.deepCopy();
     for (Map.Entry<String, String> end : Map.of("bos", "cls", "eos", "sep").entrySet()) {

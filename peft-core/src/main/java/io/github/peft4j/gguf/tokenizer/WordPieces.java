@@ -1,8 +1,8 @@
 package io.github.peft4j.gguf.tokenizer;
 
 /**
- * How BERT's tokens are spelt. At Hugging Face a token that continues a word begins with {@code ##}.
- * In a GGUF file a token that begins a word begins with U+2581, as SentencePiece's do.
+ * How BERT's tokens are spelt. At Hugging Face a token that continues a word begins with {@code
+ * ##}. In a GGUF file a token that begins a word begins with U+2581, as SentencePiece's do.
  */
 final class WordPieces {
 
@@ -19,14 +19,10 @@ final class WordPieces {
   private WordPieces() {}
 
   static String stored(String token) {
-    return token.startsWith(CONTINUED)
-        ? token.substring(CONTINUED.length())
-        : BEGINNING + token;
+    return token.startsWith(CONTINUED) ? token.substring(CONTINUED.length()) : BEGINNING + token;
   }
 
   static String original(String stored) {
-    return stored.startsWith(BEGINNING)
-        ? stored.substring(BEGINNING.length())
-        : CONTINUED + stored;
+    return stored.startsWith(BEGINNING) ? stored.substring(BEGINNING.length()) : CONTINUED + stored;
   }
 }

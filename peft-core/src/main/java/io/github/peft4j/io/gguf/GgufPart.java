@@ -15,8 +15,8 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A file of a model, which is the whole model or one of its parts. llama.cpp's gguf-split gives each
- * part three keys: its number {@code split.no}, counted from 0, the number of parts {@code
+ * A file of a model, which is the whole model or one of its parts. llama.cpp's gguf-split gives
+ * each part three keys: its number {@code split.no}, counted from 0, the number of parts {@code
  * split.count}, and the number of tensors in all of them, {@code split.tensors.count}.
  *
  * @param label name of the file in error messages
@@ -77,14 +77,15 @@ record GgufPart(String label, @Nullable Path path, Bytes bytes, HeaderReader.Hea
               .formatted(path, COUNT, count, count, count));
     }
     List<Path> missing =
-        names.stream().map(path::resolveSibling).filter(part -> !Files.isRegularFile(part)).toList();
+        names.stream()
+            .map(path::resolveSibling)
+            .filter(part -> !Files.isRegularFile(part))
+            .toList();
     if (!missing.isEmpty()) {
       throw new GgufException(
           "%s is one of %d parts of a model, and there is no %s: fetch what is missing"
               .formatted(
-                  path,
-                  count,
-                  String.join(", ", missing.stream().map(Path::toString).toList())));
+                  path, count, String.join(", ", missing.stream().map(Path::toString).toList())));
     }
     for (String name : names) {
       parts.add(

@@ -100,7 +100,12 @@ record ScaledNibbleBlocks(int bits) implements Blocks.Writable {
     Blocks.putHalf(blocks, at + 2, largestMinimum / MOST_SCALE);
     Arrays.fill(blocks, at + SCALES, at + REST, (byte) 0);
     for (int part = 0; part < PARTS; part++) {
-      put(blocks, at + SCALES, part, six(scales[part], largestScale), six(minima[part], largestMinimum));
+      put(
+          blocks,
+          at + SCALES,
+          part,
+          six(scales[part], largestScale),
+          six(minima[part], largestMinimum));
     }
     round(values, from, blocks, at, codes);
     pack(codes, blocks, at);

@@ -30,8 +30,7 @@ public final class CudaSegments {
   /** Sets the environment of this process. */
   public static void prepare() {
     try {
-      variables(System::getProperty, System.getenv(), Platform.isLinux())
-          .forEach(Environment::set);
+      variables(System::getProperty, System.getenv(), Platform.isLinux()).forEach(Environment::set);
     } catch (RuntimeException | LinkageError e) {
       LOG.debug("segments of GPU memory are not expandable", e);
     }

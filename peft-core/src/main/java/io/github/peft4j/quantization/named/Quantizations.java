@@ -45,7 +45,10 @@ public final class Quantizations {
     Quantization known = ALL.get(name);
     if (known == null) {
       throw new IllegalArgumentException(
-          "no quantization is called '" + name + "'; expected one of " + String.join(", ", names()));
+          "no quantization is called '"
+              + name
+              + "'; expected one of "
+              + String.join(", ", names()));
     }
     return known;
   }

@@ -20,8 +20,8 @@ import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The training of an adapter on one device: passes, gradients, update. Each device of a training has
- * one. All do the same updates, so that their tensors stay the same.
+ * The training of an adapter on one device: passes, gradients, update. Each device of a training
+ * has one. All do the same updates, so that their tensors stay the same.
  */
 public final class Replica implements AutoCloseable {
 
@@ -43,9 +43,7 @@ public final class Replica implements AutoCloseable {
     Map<Trainable, ParameterGroup> groups = adapter.groups(settings.rule(), settings.usual());
     this.trainables = adapter.trainables();
     this.resting =
-        trainables.stream()
-            .filter(t -> !groups.containsKey(t) && t.value().hasGradient())
-            .toList();
+        trainables.stream().filter(t -> !groups.containsKey(t) && t.value().hasGradient()).toList();
     resting.forEach(tensor -> tensor.freeze(true));
     trainables.forEach(Trainable::clearGradient); // another training loop may have left some
     StepListener listener = adapter.listener(settings.rule());

@@ -89,8 +89,7 @@ public final class TrainedTensors implements AutoCloseable {
   boolean isLike(TrainedTensors others) {
     return all.entrySet().stream()
         .allMatch(
-            each ->
-                isLike(each.getValue(), Objects.requireNonNull(others.all.get(each.getKey()))));
+            each -> isLike(each.getValue(), Objects.requireNonNull(others.all.get(each.getKey()))));
   }
 
   private static boolean isLike(NDArray tensor, NDArray other) {

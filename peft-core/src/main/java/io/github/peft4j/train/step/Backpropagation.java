@@ -40,9 +40,7 @@ public final class Backpropagation implements AutoCloseable {
     this(
         adapted,
         activations.tapes(adapted.base().device()),
-        activations.areRecordable()
-            ? new StepGraphs(activations == Activations.RECOMPUTED)
-            : null);
+        activations.areRecordable() ? new StepGraphs(activations == Activations.RECOMPUTED) : null);
   }
 
   /**
@@ -175,7 +173,9 @@ public final class Backpropagation implements AutoCloseable {
         .toList();
   }
 
-  /** Prepares the layers for a step, as its batches do. For a step none of whose batches runs here. */
+  /**
+   * Prepares the layers for a step, as its batches do. For a step none of whose batches runs here.
+   */
   public void prepare() {
     try (ModelCall call = adapted.newCall();
         Scope scope = new Scope()) {

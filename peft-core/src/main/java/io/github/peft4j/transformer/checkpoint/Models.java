@@ -136,8 +136,7 @@ public final class Models {
       throw new AdvisedException(
           "%s: the weights are quantised already, %s, and are kept so"
               .formatted(config.source(), quantized.get().format()),
-          Remedy.KEEP_STORED.with(
-              "Load the model without quantize(" + quantization.named() + ")"));
+          Remedy.KEEP_STORED.with("Load the model without quantize(" + quantization.named() + ")"));
     }
     Heads heads = family.heads(config);
     Task chosen = task == null ? heads.task(config) : task;

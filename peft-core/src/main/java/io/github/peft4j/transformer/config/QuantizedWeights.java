@@ -145,8 +145,7 @@ public record QuantizedWeights(Format format, ModelConfig settings) {
       config.has(field);
       if (whole.get(field) instanceof JsonObject json) {
         ModelConfig settings = ModelConfig.of(json, config.source() + ": " + field);
-        Optional<Format> format =
-            field.equals(FIELDS.get(0)) ? format(settings) : Optional.empty();
+        Optional<Format> format = field.equals(FIELDS.get(0)) ? format(settings) : Optional.empty();
         if (format.isEmpty()) {
           throw refused(config, "field '" + field + "' means that the weights are " + named(json));
         }

@@ -83,7 +83,7 @@ public abstract class Head extends NamedBlock {
     }
     LossTargets.Rows rows = targets(labels, pass.virtual());
     long choices = choices(hidden.getShape().get(1));
-    PlacedLabels placed = 
+    PlacedLabels placed =
         PlacedLabels.of(hidden.getManager(), labels, rows, choices, rows.outputs());
     return new LabelledOutputs(this, hidden, placed, pass, batch, train);
   }

@@ -212,8 +212,7 @@ public final class LabelledOutputs {
   private NDArray byKernels(Slice slice, NDArray scale) {
     NDArray x = cut(states, slice);
     try (Tape.Segment logits = new Tape.Segment(x, some -> project(some, slice))) {
-      NDArray gradient =
-          logits.output() == x ? x.duplicate() : Autograd.detach(logits.output());
+      NDArray gradient = logits.output() == x ? x.duplicate() : Autograd.detach(logits.output());
       NDArray losses = inPlace(gradient, slice, scale);
       arrived = logits.backward(gradient);
       return Ops.sum(losses);

@@ -57,18 +57,12 @@ public record PlacedLabels(LossTargets.Rows rows, NDArray outputs, NDArray targe
     return size() > rows.outputs();
   }
 
-  private static void requireRange(
-      LossTargets targets, LossTargets.Rows labels, long choices) {
+  private static void requireRange(LossTargets targets, LossTargets.Rows labels, long choices) {
     for (long label : labels.classes()) {
       if (label < 0 || label >= choices) {
         throw new IllegalArgumentException(
             "label %d%s is out of range: the model has %d classes, 0 to %d; load the model with as many labels as the data has; those of a language model are ids of its own tokenizer, or %d for tokens that do not count"
-                .formatted(
-                    label,
-                    targets.place(label),
-                    choices,
-                    choices - 1,
-                    LossTargets.IGNORED));
+                .formatted(label, targets.place(label), choices, choices - 1, LossTargets.IGNORED));
       }
     }
     for (double[] values : labels.values()) {

@@ -23,8 +23,7 @@ public record IdRange(long least, long greatest) {
 
   /** The range of ids that the host has, one at least. */
   static IdRange of(long[][] rows) {
-    LongSummaryStatistics all =
-        Stream.of(rows).flatMapToLong(LongStream::of).summaryStatistics();
+    LongSummaryStatistics all = Stream.of(rows).flatMapToLong(LongStream::of).summaryStatistics();
     return new IdRange(all.getMin(), all.getMax());
   }
 

@@ -86,11 +86,7 @@ public final class Pass implements ForwardContext, AutoCloseable {
   }
 
   private Pass(
-      Run run,
-      BatchRows rows,
-      @Nullable NDArray otherMemory,
-      boolean still,
-      boolean ofKernels) {
+      Run run, BatchRows rows, @Nullable NDArray otherMemory, boolean still, boolean ofKernels) {
     this.run = run;
     this.rows = rows;
     this.otherMemory = otherMemory;
@@ -158,11 +154,7 @@ public final class Pass implements ForwardContext, AutoCloseable {
   public Pass beside() {
     Pass other =
         new Pass(
-            new Run(run.tape, null, run.adapters, run.values, run.left),
-            rows,
-            null,
-            false,
-            false);
+            new Run(run.tape, null, run.adapters, run.values, run.left), rows, null, false, false);
     other.run.beside = true;
     other.run.training = run.training;
     other.run.unread = run.unread;

@@ -240,7 +240,8 @@ public final class ParameterSite extends Site<NDArray, NDArray> implements AutoC
   }
 
   /**
-   * Moves the frozen tensor to the host's memory, where the GPU reads it. No pass may run meanwhile.
+   * Moves the frozen tensor to the host's memory, where the GPU reads it. No pass may run
+   * meanwhile.
    *
    * @return whether it is there now. A CPU's tensors stay where they are
    */

@@ -45,8 +45,8 @@ public interface StepListener {
 
   /**
    * Called after the tensors and the arrays of {@link #state} have been restored to their values
-   * after a step, and after passes that do not count: what these have left beside gradients is to be
-   * forgotten.
+   * after a step, and after passes that do not count: what these have left beside gradients is to
+   * be forgotten.
    *
    * @param step number of steps done
    * @param totalSteps number of steps of the whole training
@@ -54,16 +54,17 @@ public interface StepListener {
   default void resumed(int step, int totalSteps) {}
 
   /**
-   * Tensors that the method trains itself, beside those of the adapter, by the gradients that passes
-   * leave. A training on several devices adds these up as all others.
+   * Tensors that the method trains itself, beside those of the adapter, by the gradients that
+   * passes leave. A training on several devices adds these up as all others.
    */
   default List<Trainable> trained() {
     return List.of();
   }
 
   /**
-   * Why the passes of a step have to run on one device: they leave something beside gradients, which
-   * cannot be added up. Empty if they do not. A training on several devices is refused with it.
+   * Why the passes of a step have to run on one device: they leave something beside gradients,
+   * which cannot be added up. Empty if they do not. A training on several devices is refused with
+   * it.
    */
   default Optional<String> whyOneDevice() {
     return Optional.empty();

@@ -114,7 +114,11 @@ class GgufVocabularyTest {
 
   /** Reads a vocabulary of which one element of an array is another. */
   private static void assertRefused(
-      String name, String key, Function<List<String>, Integer> place, String text, String... parts) {
+      String name,
+      String key,
+      Function<List<String>, Integer> place,
+      String text,
+      String... parts) {
     GgufMetadata before = metadata(name);
     List<String> tokens = before.strings("tokenizer.ggml.tokens");
     int at = place.apply(tokens);
@@ -164,7 +168,11 @@ class GgufVocabularyTest {
         "tokens[#] is 'a'; expected another text than tokens[");
     assertRefused("gemma3", "tokens", tokens -> tokens.indexOf("he"), "a", "is 'a'; expected");
     assertRefused(
-        "llama", "token_type", tokens -> 7, "0", "token_type[7] is 0; expected a number from 1 to 6");
+        "llama",
+        "token_type",
+        tokens -> 7,
+        "0",
+        "token_type[7] is 0; expected a number from 1 to 6");
     assertRefused("gemma3", "token_type", tokens -> 8, "7", "token_type[8] is 7; expected");
     assertRefused("gemma3", "scores", tokens -> 9, "NaN", "scores[9] is NaN; expected a finite");
     assertRefused("llama", "merges", tokens -> 3, "ab", "merges[3] is 'ab'; expected two tokens");
@@ -265,8 +273,7 @@ class GgufVocabularyTest {
       assertArrayEquals(new long[] {2, 5, 1, 3}, tokenizer.encode("the FOX"));
       GgufMetadata.Builder written = new GgufMetadata.Builder();
       GgufVocabulary.write(tokenizer, model(40, "bert"), Map.of(), written);
-      assertEquals(
-          false, written.build().flag("tokenizer.ggml.normalizer.lowercase"));
+      assertEquals(false, written.build().flag("tokenizer.ggml.normalizer.lowercase"));
     }
   }
 }

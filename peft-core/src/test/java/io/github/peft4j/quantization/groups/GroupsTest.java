@@ -88,8 +88,8 @@ class GroupsTest {
   }
 
   /**
-   * GPTQModel's {@code convert_gptq_v2_to_v1_format} takes 0x11111111 or 0x01010101 from each int32,
-   * so that zeros of 0 borrow.
+   * GPTQModel's {@code convert_gptq_v2_to_v1_format} takes 0x11111111 or 0x01010101 from each
+   * int32, so that zeros of 0 borrow.
    */
   @ParameterizedTest
   @CsvSource({"4, 286331153", "8, 16843009"})

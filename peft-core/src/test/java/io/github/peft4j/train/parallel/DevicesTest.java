@@ -13,7 +13,9 @@ class DevicesTest {
 
   /** Each device has as many parts as the others, and no batch is split without need. */
   @ParameterizedTest
-  @CsvSource({"1, 1, 1", "2, 1, 2", "2, 2, 1", "2, 3, 2", "2, 4, 1", "8, 4, 2", "4, 6, 2", "3, 2, 3"})
+  @CsvSource({
+    "1, 1, 1", "2, 1, 2", "2, 2, 1", "2, 3, 2", "2, 4, 1", "8, 4, 2", "4, 6, 2", "3, 2, 3"
+  })
   void batchesAreSplitSoThatPartsAreShared(int devices, int batches, int parts) {
     assertThat(Devices.partsOfBatch(devices, batches)).isEqualTo(parts);
     assertThat(parts * batches % devices).isZero();

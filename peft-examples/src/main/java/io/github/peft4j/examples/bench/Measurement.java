@@ -26,7 +26,8 @@ import org.jspecify.annotations.Nullable;
  * @param newTokens tokens to generate
  * @param warmUp steps before those that are measured; 0 for ten, or three of generation
  * @param steps measured steps
- * @param devices that train together, each on as many rows; 0 for a training that knows of no others
+ * @param devices that train together, each on as many rows; 0 for a training that knows of no
+ *     others
  * @param revision of the code, for the result; may be empty
  */
 public record Measurement(

@@ -88,8 +88,7 @@ final class ParallelTraining implements Work {
           IntStream.range(0, replicas.size()).mapToObj(i -> new Part(batch, i)).toList();
       double units =
           replicas.size()
-              * BatchFeed.units(
-                  Objective.of(training), batch, training.base(), training.active());
+              * BatchFeed.units(Objective.of(training), batch, training.base(), training.active());
       List<Backpropagation.Result> results = replicas.backpropagate(parts, 1 / units);
       loss = results.stream().mapToDouble(Backpropagation.Result::loss).sum() / units;
       double mean = loss;

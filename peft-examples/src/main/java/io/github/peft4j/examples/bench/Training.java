@@ -44,11 +44,7 @@ public final class Training implements Work {
 
   /** Trains the model's adapter at a constant learning rate. */
   public Training(
-      PeftModel model,
-      TrainingRule rule,
-      Activations activations,
-      Optimizers kind,
-      double rate) {
+      PeftModel model, TrainingRule rule, Activations activations, Optimizers kind, double rate) {
     this.model = model;
     this.rate = rate;
     this.backpropagation = new Backpropagation(model, activations);

@@ -16,8 +16,8 @@ import java.util.stream.Stream;
 public final class Routes {
 
   /**
-   * TorchScript that draws one of M for each of c copies. It goes before a kernel that draws; {@link
-   * RandomState#alsoOnHost} is called before such a kernel.
+   * TorchScript that draws one of M for each of c copies. It goes before a kernel that draws;
+   * {@link RandomState#alsoOnHost} is called before such a kernel.
    */
   public static final String ROUTE =
       """

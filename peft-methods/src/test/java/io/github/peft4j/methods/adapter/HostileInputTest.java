@@ -300,8 +300,7 @@ class HostileInputTest {
       assertThat(model.tokenizer().bosId()).isEmpty();
       assertThat(model.base().padId(99999)).isZero();
       assertThat(
-              model.generate(
-                  List.of("w3", "w4 w5 w6"), GenerationConfig.greedy().maxNewTokens(2)))
+              model.generate(List.of("w3", "w4 w5 w6"), GenerationConfig.greedy().maxNewTokens(2)))
           .hasSize(2);
     }
   }

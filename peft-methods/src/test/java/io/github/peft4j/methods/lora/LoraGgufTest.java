@@ -148,8 +148,7 @@ class LoraGgufTest {
                   model.loadAdapter(
                       changed(
                               file,
-                              metadata ->
-                                  metadata.int32s("adapter.alora.invocation_tokens", 1, 2))
+                              metadata -> metadata.int32s("adapter.alora.invocation_tokens", 1, 2))
                           .toString()))
           .isInstanceOf(UnsupportedMethodException.class)
           .hasMessageContaining("an activated LoRA (aLoRA)");

@@ -146,7 +146,6 @@ class SeveralDevicesTest {
       }
       assertThat(config).isEqualTo(other.config);
     }
-
   }
 
   static Stream<PeftConfig> methods() {
@@ -199,7 +198,8 @@ class SeveralDevicesTest {
     try (PeftModel model = llama(lora())) {
       Run two =
           Run.of(
-              model, setting.apply(tuner(model, prompts()).batchSize(3).accumulate(2)).on(CPU, CPU));
+              model,
+              setting.apply(tuner(model, prompts()).batchSize(3).accumulate(2)).on(CPU, CPU));
       two.requireLike(one, 1e-6);
       for (int i = 0; i < one.report().evaluations().size(); i++) {
         assertThat(two.report().evaluations().get(i).metrics().get("loss"))
@@ -413,12 +413,7 @@ class SeveralDevicesTest {
           .hasMessageContaining("comparison may compare the examples of a batch")
           .hasMessageContaining("accumulate(2)");
       assertThat(
-              tuner(model, prompts())
-                  .objective(comparing)
-                  .accumulate(2)
-                  .on(CPU, CPU)
-                  .run()
-                  .steps())
+              tuner(model, prompts()).objective(comparing).accumulate(2).on(CPU, CPU).run().steps())
           .isEqualTo(6);
       assertThatThrownBy(() -> tuner(model, prompts()).batchSize(1).on(CPU, CPU).run())
           .hasMessageContaining("in 2 parts, but batchSize is 1");

@@ -35,8 +35,8 @@ import java.util.stream.Collectors;
  * }</pre>
  *
  * <p>The frozen weights stay as they are, so Q is made once. The adapter's {@code
- * init_lora_weights} is {@code true}: PEFT reads it on the same quantised model. peft4j.json notes the
- * quantization, and loading the adapter on other weights is a warning.
+ * init_lora_weights} is {@code true}: PEFT reads it on the same quantised model. peft4j.json notes
+ * the quantization, and loading the adapter on other weights is a warning.
  */
 public final class Loftq {
 
