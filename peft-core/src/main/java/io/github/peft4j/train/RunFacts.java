@@ -84,6 +84,9 @@ final class RunFacts {
     if (settings.withoutDuplicates) {
       facts.put("without_duplicates", "true");
     }
+    if (settings.averageEvery > 1) {
+      facts.put("average_every", settings.averageEvery + " of " + settings.group.size());
+    }
     if (settings.keptStates > 0) {
       facts.put("keep_states", "true");
     }

@@ -133,7 +133,9 @@ final class Stepper {
             .toList();
     double sum = 0;
     Map<String, Double> reported = new LinkedHashMap<>();
-    for (Backpropagation.Result part : replicas.backpropagate(parts, scaler.scale() / total)) {
+    double divisor = replicas.divisor(Arrays.stream(units).filter(count -> count > 0).toArray());
+    double scale = divisor == 0 ? 0 : scaler.scale() / divisor;
+    for (Backpropagation.Result part : replicas.backpropagate(parts, scale)) {
       sum += part.loss();
       part.reported().forEach((name, value) -> reported.merge(name, value / total, Double::sum));
     }

@@ -8,6 +8,7 @@ import io.github.peft4j.train.evaluation.Metrics;
 import io.github.peft4j.train.optimizer.LossScaler;
 import io.github.peft4j.train.parallel.Replicas;
 import io.github.peft4j.train.parallel.TrainedTensors;
+import io.github.peft4j.train.report.CheckpointEvent;
 import io.github.peft4j.train.report.EvaluationEvent;
 import io.github.peft4j.train.report.Listeners;
 import io.github.peft4j.train.report.StepEvent;
@@ -44,6 +45,12 @@ final class TrainingLoop {
   private final Clock clock;
   private RunState state = new RunState();
   private long tokens;
+
+  /** The last step after which tensors were averaged. */
+  private long averaged;
+
+  /** Whether one of several processes was to stop. */
+  private boolean stopping;
 
   /** Whether anything has changed since the last checkpoint. */
   private boolean unsaved;
@@ -86,6 +93,7 @@ final class TrainingLoop {
   long run() {
     boolean interrupted = false;
     try {
+      replicas.members().requireSame(tensors.all(), state.step);
       findMicroBatch();
       betweenSteps(); // an evaluation may have been due when the earlier process ended
       while (!isOver()) {
@@ -96,6 +104,7 @@ final class TrainingLoop {
           interrupted = true;
           stop.give();
         }
+        stopping = replicas.members().any(stop.isGiven());
         betweenSteps();
       }
       return giveBack();
@@ -125,8 +134,13 @@ final class TrainingLoop {
     state.rowsAtOnce = settings.autoBatchSize || rows < settings.batchSize ? rows : 0;
   }
 
+  /** Whether to stop. A process of several stops when all know of it, after the same step. */
+  private boolean isStopping() {
+    return replicas.members().isAlone() ? stop.isGiven() : stopping;
+  }
+
   private boolean isOver() {
-    return isComplete() || isNoLongerBetter() || stop.isGiven();
+    return isComplete() || isNoLongerBetter() || isStopping();
   }
 
   private boolean isComplete() {
@@ -157,6 +171,7 @@ final class TrainingLoop {
     history.goOnFrom(last.folder());
     restore(last);
     state = last.state();
+    averaged = state.step;
     state.settings = setup.facts();
     if (state.lossScale > 0) {
       scaler.restore(state.lossScale, state.goodSteps);
@@ -208,6 +223,9 @@ final class TrainingLoop {
     state.goodSteps = scaler.goodSteps();
     state.losses.add(result.loss());
     unsaved = true;
+    if (settings.averageEvery > 1 && (state.step % settings.averageEvery == 0 || isComplete())) {
+      average();
+    }
     if (result.isFinite() && !tensors.areFinite()) {
       throw diverged(Divergence.NOT_FINITE, "");
     }
@@ -227,6 +245,17 @@ final class TrainingLoop {
             result.tokens() / seconds,
             result.reported()));
     stopIfAsked();
+  }
+
+  /** Averages the tensors of the processes, if that has not been done since the last step. */
+  private void average() {
+    if (averaged == state.step) {
+      return;
+    }
+    averaged = state.step;
+    try (Calls.Call alone = setup.training().step()) {
+      replicas.average();
+    }
   }
 
   private void stopIfAsked() {
@@ -311,7 +340,7 @@ final class TrainingLoop {
             && !state.isEvaluated()
             && (last || due(settings.evaluateEvery, epochEnds));
     boolean saves = checkpoints != null && due(settings.checkpointEvery, epochEnds);
-    if (unsaved && (evaluates || saves || last || stop.isGiven())) {
+    if (unsaved && (evaluates || saves || last || isStopping())) {
       requireSound("");
     }
     if (unsaved && (evaluates || saves)) {
@@ -330,12 +359,18 @@ final class TrainingLoop {
   }
 
   private void evaluate() {
+    if (settings.averageEvery > 1) {
+      average();
+    }
     Supplier<Optional<Metrics>> measures =
         () -> evaluator.evaluate(setup.validation(), stop::isByShutdown);
+    Supplier<Optional<Metrics>> fitting =
+        () ->
+            settings.evaluationBatchSize > 0
+                ? measures.get() // of the size that was asked for
+                : stepper.fitting(state.step, measures);
     Optional<Metrics> measured =
-        settings.evaluationBatchSize > 0
-            ? measures.get() // of the size that was asked for
-            : stepper.fitting(state.step, measures);
+        replicas.members().ofFirst(() -> fitting.get().map(Metrics::values)).map(Metrics::new);
     if (measured.isEmpty()) {
       return;
     }
@@ -352,8 +387,13 @@ final class TrainingLoop {
   private void save(Checkpoints checkpoints) {
     state.seconds = clock.total();
     history.record(setup.training(), state, state.step, state.seconds);
+    if (settings.averageEvery > 1) {
+      average();
+    }
+    replicas.members().requireSame(tensors.all(), state.step);
     checkpoints.write(model, adapter.name(), tensors.all(), state);
     unsaved = false;
+    listeners.onCheckpoint(new CheckpointEvent(state.step, checkpoints.at(state.step)));
   }
 
   /** A shutdown loses what is not saved. A listener that stops wants what it stops with. */
@@ -381,7 +421,7 @@ final class TrainingLoop {
    * @return the step of these tensors
    */
   private long giveBack() {
-    if (state.step < setup.totalSteps() && stop.isGiven()) {
+    if (state.step < setup.totalSteps() && isStopping()) {
       sayStopped();
     }
     if (keepsBest() && state.bestStep < 0 && !state.evaluations.isEmpty()) {

@@ -58,7 +58,13 @@ final class TrainingRun {
     List<Device> others = settings.devices.subList(1, settings.devices.size());
     try (ShutdownGuard guard = new ShutdownGuard(stop, settings.shutdownWait);
         Replicas replicas =
-            new Replicas(training, others, setup.replicas(), (int) setup.totalSteps())) {
+            new Replicas(
+                training,
+                others,
+                settings.group,
+                settings.averageEvery == 1,
+                setup.replicas(),
+                (int) setup.totalSteps())) {
       requireResults(replicas.first().listener());
       return run(new TrainingLoop(this, replicas));
     }

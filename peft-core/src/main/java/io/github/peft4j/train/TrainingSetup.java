@@ -94,7 +94,9 @@ record TrainingSetup(
     EncodedDataset encoded = encode(settings, training, examples, maxLength, TRAINING);
     checkRowValues(training, encoded, TRAINING);
     Objective objective = settings.objective(encoded, settings.model);
-    int parts = Devices.partsOfBatch(settings.devices.size(), settings.accumulation);
+    int workers = settings.devices.size() * settings.group.size();
+    int parts = Devices.partsOfBatch(workers, settings.accumulation);
+    requireAlike(settings);
     if (settings.autoBatchSize) {
       requireParts(training, objective, "autoBatchSize", "train without it, with");
     }
@@ -102,8 +104,8 @@ record TrainingSetup(
       requireParts(
           training,
           objective,
-          "on%s".formatted(settings.devices),
-          "accumulate(%d), a batch for each device, with".formatted(settings.devices.size()));
+          workers(settings),
+          "accumulate(%d), a batch for each device, with".formatted(workers));
       requireRows(settings, parts);
     }
     Measures measures = settings.measures().of(objective);
@@ -204,6 +206,33 @@ record TrainingSetup(
     return rate;
   }
 
+  private static String workers(FineTuner settings) {
+    return settings.group.size() == 1
+        ? "on%s".formatted(settings.devices)
+        : "a group of %d processes with %d devices each"
+            .formatted(settings.group.size(), settings.devices.size());
+  }
+
+  /** Refuses what the processes of a group would do differently. */
+  private static void requireAlike(FineTuner settings) {
+    boolean alone = settings.group.size() == 1;
+    if (settings.autoBatchSize && !alone) {
+      throw new IllegalArgumentException(
+          "autoBatchSize is for one process: each process of a group would find other parts of a"
+              + " step. Take a smaller batchSize with accumulate(n), which is the same step");
+    }
+    require(!alone || settings.averageEvery == 1, "averageEvery", "among(group)");
+    if (settings.averageEvery > 1 && settings.lossScaling() != null) {
+      throw new IllegalArgumentException(
+          "averageEvery is not for a model in FLOAT16: each process would skip other steps. Load it"
+              + " in BFLOAT16 or FLOAT32");
+    }
+    if (settings.averageEvery > 1 && settings.skipNonFinite > 0) {
+      throw new IllegalArgumentException(
+          "averageEvery is not for skipNonFinite: each process would skip other steps; take one");
+    }
+  }
+
   /** Refuses to compute batches in parts if that would be another step. */
   private static void requireParts(
       AdapterTraining training, Objective objective, String setting, String instead) {
@@ -223,8 +252,8 @@ record TrainingSetup(
   private static void requireRows(FineTuner settings, int parts) {
     if (settings.batchSize < parts) {
       throw new IllegalArgumentException(
-          "on%s computes each batch in %d parts, but batchSize is %d: the batch is that of all devices, take %d or more"
-              .formatted(settings.devices, parts, settings.batchSize, parts));
+          "%s computes each batch in %d parts, but batchSize is %d: the batch is that of all devices, take %d or more"
+              .formatted(workers(settings), parts, settings.batchSize, parts));
     }
   }
 

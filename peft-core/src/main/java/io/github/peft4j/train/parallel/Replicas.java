@@ -6,12 +6,15 @@ import ai.djl.ndarray.NDArray;
 import io.github.peft4j.AdapterTraining;
 import io.github.peft4j.kernel.RandomState;
 import io.github.peft4j.kernel.Scope;
+import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.train.optimizer.Gradients;
 import io.github.peft4j.train.step.Backpropagation;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.BitSet;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutorService;
@@ -19,6 +22,7 @@ import java.util.concurrent.Executors;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.function.Supplier;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -36,28 +40,48 @@ public final class Replicas implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(Replicas.class);
 
   private final Replica first;
+  private final Members members;
+  private final boolean summed;
   private final List<Other> others = new ArrayList<>();
 
   /** Whether one replica has failed in what all of them do now. */
   private volatile boolean failing;
 
+  /** The tensors that gradients of this step have reached in any process, by their index. */
+  private BitSet everywhere = new BitSet();
+
   /** A replica beside the first, with its thread. */
   private record Other(Replica replica, ExecutorService thread) {}
+
+  /** Creates replicas of a training that no other process takes part in. */
+  public Replicas(
+      AdapterTraining training, List<Device> more, ReplicaSettings settings, int total) {
+    this(training, more, Group.ALONE, true, settings, total);
+  }
 
   /**
    * Creates replicas.
    *
    * @param training of the user's model, on the first device. It stays open when this is closed
    * @param more the other devices. Each gets a copy of the model
+   * @param group the processes of the training
+   * @param summed whether gradients are summed over the group, and not over this process alone
    * @param total the number of steps of the training
    * @throws IllegalStateException if the model cannot be copied; the message says why
    * @throws IllegalArgumentException if the method's steps have to run on one device
    */
   public Replicas(
-      AdapterTraining training, List<Device> more, ReplicaSettings settings, int total) {
+      AdapterTraining training,
+      List<Device> more,
+      Group group,
+      boolean summed,
+      ReplicaSettings settings,
+      int total) {
     this.first = new Replica(training, settings);
+    this.members = new Members(group);
+    this.summed = summed;
     try {
-      if (!more.isEmpty()) {
+      if (!more.isEmpty() || !members.isAlone()) {
         requireSeveral(training);
       }
       for (Device device : more) {
@@ -109,13 +133,37 @@ public final class Replicas implements AutoCloseable {
     return first;
   }
 
-  /** The number of replicas. */
+  /** The number of replicas of this process. */
   public int size() {
     return 1 + others.size();
   }
 
+  /** What the processes of the training tell each other. */
+  public Members members() {
+    return members;
+  }
+
   /**
-   * Computes the gradients of parts. They are dealt round: part i to replica i modulo n.
+   * The part of the sum that divides the loss of a part: with gradients that are summed over all
+   * processes, the units of all parts; otherwise those of this process.
+   *
+   * @param units of each part
+   */
+  public double divisor(double[] units) {
+    return IntStream.range(0, units.length)
+        .filter(i -> summed || isHere(i))
+        .mapToDouble(i -> units[i])
+        .sum();
+  }
+
+  /** Parts are dealt round over the replicas of all processes. */
+  private boolean isHere(int part) {
+    return part % (size() * members.size()) / size() == members.rank();
+  }
+
+  /**
+   * Computes the gradients of parts. They are dealt round: part i to replica i modulo n, where the
+   * replicas of the first process are counted first, then those of the second, and so on.
    *
    * @param scale factor of each label's loss in the gradient
    * @return the results in the order of the parts
@@ -123,20 +171,39 @@ public final class Replicas implements AutoCloseable {
   public List<Backpropagation.Result> backpropagate(List<Part> parts, double scale) {
     Backpropagation.Result[] results = new Backpropagation.Result[parts.size()];
     List<Replica> all = all();
+    int workers = all.size() * members.size();
     each(
         replica -> {
-          int first = all.indexOf(replica);
-          if (first >= parts.size()) {
+          int worker = members.rank() * all.size() + all.indexOf(replica);
+          if (worker >= parts.size()) {
             replica.prepare();
           }
-          for (int i = first; i < parts.size() && !failing; i += all.size()) {
+          for (int i = worker; i < parts.size() && !failing; i += workers) {
             try (Scope scope = new Scope()) {
               results[i] = replica.backpropagate(parts.get(i), scale);
             }
           }
           return results;
         });
-    return Arrays.asList(results);
+    return members.isAlone() ? Arrays.asList(results) : ofAll(results);
+  }
+
+  private List<Backpropagation.Result> ofAll(Backpropagation.Result[] results) {
+    Map<Integer, Backpropagation.Result> here = new TreeMap<>();
+    for (int i = 0; i < results.length; i++) {
+      if (results[i] != null) {
+        here.put(i, results[i]);
+      }
+    }
+    Members.Parts parts = members.together(new Members.Parts(reached(), here));
+    everywhere = parts.reached();
+    return List.copyOf(parts.results().values());
+  }
+
+  private BitSet reached() {
+    BitSet reached = new BitSet();
+    all().forEach(replica -> reached.or(replica.gradients().reached()));
+    return reached;
   }
 
   /**
@@ -161,18 +228,23 @@ public final class Replicas implements AutoCloseable {
    * @return the sum of the penalties
    */
   public double share(double scale) {
-    if (others.isEmpty()) {
+    if (others.isEmpty() && members.isAlone()) {
       return first.penalty(scale);
     }
     addUp();
+    if (!members.isAlone()) {
+      first.gradients().reach(everywhere);
+      if (summed) {
+        sumOverMembers();
+      }
+    }
     double penalty = first.penalty(scale);
     handOut();
     return penalty;
   }
 
   private void addUp() {
-    BitSet reached = new BitSet();
-    all().forEach(replica -> reached.or(replica.gradients().reached()));
+    BitSet reached = reached();
     all().forEach(replica -> replica.gradients().reach(reached));
     if (reached.isEmpty()) {
       return;
@@ -180,6 +252,21 @@ public final class Replicas implements AutoCloseable {
     for (Other other : others) {
       try (Scope scope = new Scope()) {
         first.gradients().add(on(first, other.replica().gradients().flat()));
+      }
+    }
+  }
+
+  private void sumOverMembers() {
+    Gradients gradients = first.gradients();
+    if (everywhere.isEmpty()) {
+      return;
+    }
+    try (Scope scope = new Scope()) {
+      NDArray own = gradients.flat();
+      float[] values = Tensors.floats(own);
+      members.sum(values);
+      try (NDArray sum = own.getManager().create(values)) {
+        gradients.set(sum);
       }
     }
   }
@@ -220,6 +307,12 @@ public final class Replicas implements AutoCloseable {
   private void follow(Replica replica, int step, int total) {
     replica.tensors().copyFrom(first.tensors());
     replica.listener().resumed(step, total);
+  }
+
+  /** Replaces the tensors by their means over the processes of the training. */
+  public void average() {
+    members.average(first.tensors().all());
+    others.forEach(other -> other.replica().tensors().copyFrom(first.tensors()));
   }
 
   /**

@@ -55,6 +55,11 @@ public final class Listeners implements TrainingListener {
     tell(listener -> listener.onEvaluation(event));
   }
 
+  @Override
+  public void onCheckpoint(CheckpointEvent event) {
+    tell(listener -> listener.onCheckpoint(event));
+  }
+
   /** Whether one of them wants the training to end. */
   @Override
   public boolean stops() {

@@ -31,6 +31,13 @@ public interface TrainingListener {
   default void onEvaluation(EvaluationEvent event) {}
 
   /**
+   * Called after each checkpoint.
+   *
+   * @param event its folder
+   */
+  default void onCheckpoint(CheckpointEvent event) {}
+
+  /**
    * Whether the training should end. It is asked after each step and each evaluation, and then ends
    * as after {@code FineTuner.stop()}: with a checkpoint, if it has a folder.
    */

@@ -1,0 +1,151 @@
+package io.github.peft4j.train.parallel;
+
+import ai.djl.ndarray.NDArray;
+import com.google.gson.Gson;
+import com.google.gson.GsonBuilder;
+import com.google.gson.reflect.TypeToken;
+import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.train.step.Backpropagation;
+import java.lang.reflect.Type;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.util.BitSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import java.util.function.Supplier;
+import java.util.zip.CRC32;
+
+/** What the members of a {@link Group} tell each other: gradients, losses and decisions. */
+public final class Members {
+
+  private static final Gson GSON = new GsonBuilder().serializeSpecialFloatingPointValues().create();
+
+  private final Group group;
+
+  /** Speaks for a member of a group. */
+  public Members(Group group) {
+    this.group = group;
+  }
+
+  /** Whether the training has this process alone. */
+  public boolean isAlone() {
+    return group.size() == 1;
+  }
+
+  int rank() {
+    return group.rank();
+  }
+
+  int size() {
+    return group.size();
+  }
+
+  /**
+   * What the parts of a step gave.
+   *
+   * @param reached the tensors that a gradient has reached, by their index
+   * @param results by the index of the part
+   */
+  record Parts(BitSet reached, Map<Integer, Backpropagation.Result> results) {
+
+    private record Message(long[] reached, Map<Integer, Backpropagation.Result> results) {}
+
+    private Message message() {
+      return new Message(reached.toLongArray(), results);
+    }
+  }
+
+  /** Puts the parts of all members together. */
+  Parts together(Parts own) {
+    BitSet reached = new BitSet();
+    Map<Integer, Backpropagation.Result> results = new TreeMap<>();
+    for (Parts.Message each : this.<Parts.Message>all(own.message(), Parts.Message.class)) {
+      reached.or(BitSet.valueOf(each.reached()));
+      results.putAll(each.results());
+    }
+    return new Parts(reached, results);
+  }
+
+  /** Whether it is so for one of the members. */
+  public boolean any(boolean here) {
+    return isAlone() ? here : this.<Boolean>all(here, Boolean.class).contains(true);
+  }
+
+  /** The numbers of the first member, which computes them while the others wait. */
+  public Optional<Map<String, Double>> ofFirst(Supplier<Optional<Map<String, Double>>> numbers) {
+    if (isAlone()) {
+      return numbers.get();
+    }
+    Map<String, Double> here =
+        group.rank() == 0 ? numbers.get().orElse(Map.of()) : Map.<String, Double>of();
+    Type type = new TypeToken<Map<String, Double>>() {}.getType();
+    Map<String, Double> first = this.<Map<String, Double>>all(here, type).get(0);
+    return first.isEmpty() ? Optional.empty() : Optional.of(first);
+  }
+
+  private <T> List<T> all(Object here, Type type) {
+    return group.gather(GSON.toJson(here).getBytes(StandardCharsets.UTF_8)).stream()
+        .map(bytes -> GSON.<T>fromJson(new String(bytes, StandardCharsets.UTF_8), type))
+        .toList();
+  }
+
+  /** Replaces an array by its sum over the members. */
+  void sum(float[] values) {
+    group.sum(values);
+  }
+
+  /** Replaces tensors by their means over the members. */
+  void average(Map<String, NDArray> tensors) {
+    int[] sizes = tensors.values().stream().mapToInt(t -> Math.toIntExact(t.size())).toArray();
+    float[] flat = new float[java.util.Arrays.stream(sizes).sum()];
+    int at = 0;
+    for (NDArray tensor : tensors.values()) {
+      float[] values = Tensors.floats(tensor);
+      System.arraycopy(values, 0, flat, at, values.length);
+      at += values.length;
+    }
+    group.sum(flat);
+    at = 0;
+    for (NDArray tensor : tensors.values()) {
+      float[] values = new float[Math.toIntExact(tensor.size())];
+      for (int i = 0; i < values.length; i++) {
+        values[i] = flat[at++] / group.size();
+      }
+      try (NDArray mean = tensor.getManager().create(values, tensor.getShape())) {
+        Tensors.copy(tensor, mean);
+      }
+    }
+  }
+
+  /**
+   * Requires that the members have the same tensors.
+   *
+   * @throws IllegalStateException if they have not
+   */
+  public void requireSame(Map<String, NDArray> tensors, long step) {
+    if (isAlone()) {
+      return;
+    }
+    CRC32 checksum = new CRC32();
+    tensors.values().forEach(tensor -> checksum.update(bytes(tensor)));
+    List<Long> all = this.<Long>all(checksum.getValue(), Long.class);
+    for (int rank = 1; rank < all.size(); rank++) {
+      if (!all.get(rank).equals(all.get(0))) {
+        throw new IllegalStateException(
+            ("after step %d, the tensors of member %d differ from those of member 0: expected the"
+                    + " same bits everywhere. Do all have the same files, settings and kind of"
+                    + " device?")
+                .formatted(step, rank));
+      }
+    }
+  }
+
+  private static byte[] bytes(NDArray tensor) {
+    float[] values = Tensors.floats(tensor);
+    ByteBuffer buffer = ByteBuffer.allocate(4 * values.length);
+    buffer.asFloatBuffer().put(values);
+    return buffer.array();
+  }
+}
