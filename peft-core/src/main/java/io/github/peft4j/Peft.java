@@ -187,8 +187,8 @@ public final class Peft {
     }
 
     /**
-     * The devices that hold the layers of a model which is too large for one, or layers that wait on
-     * the host. It takes the place of {@link #device}.
+     * The devices that hold the layers of a model which is too large for one, or layers that wait
+     * on the host. It takes the place of {@link #device}.
      */
     public Loader deviceMap(DeviceMap devices) {
       this.devices = devices;

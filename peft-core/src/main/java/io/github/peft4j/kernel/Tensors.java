@@ -55,8 +55,8 @@ public final class Tensors {
   private Tensors() {}
 
   /**
-   * Lets kernels refuse tensors of this manager beside those of another such manager, as if each had
-   * a device of its own. So tests find a tensor on the wrong device where there is only one. It
+   * Lets kernels refuse tensors of this manager beside those of another such manager, as if each
+   * had a device of its own. So tests find a tensor on the wrong device where there is only one. It
    * costs each kernel some time, until the manager is closed.
    */
   public static void keepApart(NDManager manager) {
@@ -115,8 +115,8 @@ public final class Tensors {
   }
 
   /**
-   * Where a tensor is: tensors of equal places can be arguments of one kernel. It is the device, and
-   * the part of it that a {@link NDManager} stands for.
+   * Where a tensor is: tensors of equal places can be arguments of one kernel. It is the device,
+   * and the part of it that a {@link NDManager} stands for.
    */
   public static Object place(NDArray x) {
     return List.of(x.getDevice(), x.getManager().getName());

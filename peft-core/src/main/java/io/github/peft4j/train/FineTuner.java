@@ -155,11 +155,12 @@ public final class FineTuner {
   /**
    * Sets the processes that compute each step together, for programs that spread a training over
    * hosts, such as {@code SparkFineTuner}. Each process runs the same lines on the same data, with
-   * its own copy of the model. As with {@link #on(Device, Device...)}, a step is that of one device,
-   * up to rounding.
+   * its own copy of the model. As with {@link #on(Device, Device...)}, a step is that of one
+   * device, up to rounding.
    *
-   * <p>The first process evaluates while the others wait. Each writes checkpoints to a folder of its
-   * own, and all have to resume from the same checkpoint. A process stops when one was asked to.
+   * <p>The first process evaluates while the others wait. Each writes checkpoints to a folder of
+   * its own, and all have to resume from the same checkpoint. A process stops when one was asked
+   * to.
    *
    * @param group this process's place among them
    */
@@ -169,11 +170,11 @@ public final class FineTuner {
   }
 
   /**
-   * Lets the processes of a group train by themselves for a number of steps, and then averages their
-   * tensors and moments (local SGD; Stich 2019, arXiv:1805.09767). Gradients are then not summed,
-   * which saves most of the traffic, but each process makes its steps on its own share of the batch
-   * alone: the run is not that of one device any more. An average is also taken
-   * before evaluations and checkpoints, and at the end. Norms are those of single processes.
+   * Lets the processes of a group train by themselves for a number of steps, and then averages
+   * their tensors and moments (local SGD; Stich 2019, arXiv:1805.09767). Gradients are then not
+   * summed, which saves most of the traffic, but each process makes its steps on its own share of
+   * the batch alone: the run is not that of one device any more. An average is also taken before
+   * evaluations and checkpoints, and at the end. Norms are those of single processes.
    *
    * @param steps the number of steps from one average to the next, 1 or more; the default is 1,
    *     which sums gradients at each step

@@ -17,7 +17,6 @@ import java.util.TreeSet;
 import java.util.function.Predicate;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Where the layers of a model are, if one device has not enough memory for all of them. A layer is
@@ -99,8 +98,8 @@ public final class DeviceMap {
 
   /**
    * Devices by prefixes of names of modules, as a {@code device_map} of Hugging Face's accelerate
-   * has them. The longest prefix counts, and {@code ""} is a prefix of all. Beside a GPU, the CPU is
-   * the host: layers there are computed on the main device.
+   * has them. The longest prefix counts, and {@code ""} is a prefix of all. Beside a GPU, the CPU
+   * is the host: layers there are computed on the main device.
    *
    * @param byPrefix such as {@code model.layers.3} or {@code model.embed_tokens}. All that belongs
    *     to no layer must be on one device, the main one
@@ -121,7 +120,8 @@ public final class DeviceMap {
                         entry.getKey(),
                         entry.getValue(),
                         0,
-                        !entry.getValue().isGpu() && byPrefix.values().stream().anyMatch(Device::isGpu))));
+                        !entry.getValue().isGpu()
+                            && byPrefix.values().stream().anyMatch(Device::isGpu))));
     Device first =
         byPrefix.entrySet().stream()
             .filter(entry -> !entry.getKey().matches(".*\\.\\d+(\\..*)?"))
@@ -166,8 +166,8 @@ public final class DeviceMap {
   }
 
   /**
-   * A copy with some layers of each stack on the host. If the main device is the CPU, they are there
-   * anyway.
+   * A copy with some layers of each stack on the host. If the main device is the CPU, they are
+   * there anyway.
    *
    * @param from the first layer, from 0
    * @param to the last layer
@@ -203,7 +203,8 @@ public final class DeviceMap {
    *     into the devices
    */
   public Homes homes(String what, List<Layer> layers, long rest) {
-    Map<String, Spot> spots = balanced.isEmpty() ? byRules(what, layers) : balance(what, layers, rest);
+    Map<String, Spot> spots =
+        balanced.isEmpty() ? byRules(what, layers) : balance(what, layers, rest);
     Map<Spot, Home> homes = new LinkedHashMap<>();
     Home first = new Home(main);
     homes.put(new Spot(main, 0, false), first);

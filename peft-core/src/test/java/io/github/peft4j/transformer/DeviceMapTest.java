@@ -38,8 +38,7 @@ class DeviceMapTest {
 
   @Test
   void layersAreWhereTheLastRuleSays() {
-    try (Homes homes =
-        homes(DeviceMap.on(CPU).layers(1, 3, CPU).layers(3, 3, CPU).onHost(2, 2))) {
+    try (Homes homes = homes(DeviceMap.on(CPU).layers(1, 3, CPU).layers(3, 3, CPU).onHost(2, 2))) {
       assertThat(homes.all()).hasSize(3);
       assertThat(homes.of("model.layers.0.mlp.up_proj.weight")).isSameAs(homes.main());
       assertThat(homes.of("model.layers.1.mlp"))
@@ -75,13 +74,14 @@ class DeviceMapTest {
 
     assertThat(map.main()).isEqualTo(Device.gpu(0));
     assertThat(map.devices()).containsExactly(Device.gpu(0), Device.gpu(1));
-    assertThat(map).hasToString("gpu(0), model.embed_tokens on gpu(0), model.layers on gpu(0), model.layers.2 on gpu(1), model.layers.3 on the host");
+    assertThat(map)
+        .hasToString(
+            "gpu(0), model.embed_tokens on gpu(0), model.layers on gpu(0), model.layers.2 on gpu(1), model.layers.3 on the host");
   }
 
   @Test
   void whatIsInNoLayerCannotBeElsewhere() {
-    DeviceMap map =
-        DeviceMap.of(Map.of("model.embed_tokens", CPU, "lm_head", Device.gpu(1)));
+    DeviceMap map = DeviceMap.of(Map.of("model.embed_tokens", CPU, "lm_head", Device.gpu(1)));
 
     assertThatIllegalArgumentException()
         .isThrownBy(() -> homes(map))

@@ -173,8 +173,7 @@ public final class Bench {
     }
     return map.isEmpty()
         ? null
-        : DeviceMap.on(Device.gpu(0))
-            .layers(arguments.count("device-map", 1), last, Device.gpu(1));
+        : DeviceMap.on(Device.gpu(0)).layers(arguments.count("device-map", 1), last, Device.gpu(1));
   }
 
   private void measure(Measurement measurement) {

@@ -265,7 +265,9 @@ class SpreadTest {
     }
   }
 
-  /** An adapter's tensors are where its layers are, and a merged weight where the frozen one was. */
+  /**
+   * An adapter's tensors are where its layers are, and a merged weight where the frozen one was.
+   */
   @Test
   void tensorsAreWhereTheirLayerIs() throws IOException {
     try (PeftModel model = load("llama", two()).adapt(LORA)) {

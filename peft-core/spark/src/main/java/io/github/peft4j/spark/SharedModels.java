@@ -139,9 +139,7 @@ final class SharedModels {
         shared.closing =
             closer()
                 .schedule(
-                    () -> closeIfUnused(key, shared, uses),
-                    idle.toMillis(),
-                    TimeUnit.MILLISECONDS);
+                    () -> closeIfUnused(key, shared, uses), idle.toMillis(), TimeUnit.MILLISECONDS);
       }
     }
   }

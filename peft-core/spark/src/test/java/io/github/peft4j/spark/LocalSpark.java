@@ -37,16 +37,15 @@ final class LocalSpark {
   }
 
   private static SparkSession.Builder builder(String master) {
-    return
-        SparkSession.builder()
-            .master(master)
-            .appName("peft4j")
-            .config("spark.driver.bindAddress", "127.0.0.1")
-            .config("spark.driver.host", "127.0.0.1")
-            .config("spark.ui.enabled", "false")
-            .config("spark.ui.showConsoleProgress", "false")
-            .config("spark.sql.shuffle.partitions", "2")
-            .config("spark.sql.codegen.wholeStage", "false") // it costs more than it gives here
-            .config("spark.sql.adaptive.enabled", "false");
+    return SparkSession.builder()
+        .master(master)
+        .appName("peft4j")
+        .config("spark.driver.bindAddress", "127.0.0.1")
+        .config("spark.driver.host", "127.0.0.1")
+        .config("spark.ui.enabled", "false")
+        .config("spark.ui.showConsoleProgress", "false")
+        .config("spark.sql.shuffle.partitions", "2")
+        .config("spark.sql.codegen.wholeStage", "false") // it costs more than it gives here
+        .config("spark.sql.adaptive.enabled", "false");
   }
 }

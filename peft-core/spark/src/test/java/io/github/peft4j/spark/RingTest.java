@@ -120,7 +120,8 @@ class RingTest {
   @Test
   void aStrangerIsNotLetIn() throws IOException {
     try (Ring.Door door = Ring.Door.open("127.0.0.1");
-        Socket stranger = new Socket(InetAddress.getLoopbackAddress(), door.server().getLocalPort())) {
+        Socket stranger =
+            new Socket(InetAddress.getLoopbackAddress(), door.server().getLocalPort())) {
       stranger.getOutputStream().write("secreT".getBytes(StandardCharsets.UTF_8));
       try (Ring ring = new Ring(door, 0, List.of(door.address()), "secret", () -> {})) {
         assertThat(ring.gather(new byte[] {7})).containsExactly(new byte[] {7});

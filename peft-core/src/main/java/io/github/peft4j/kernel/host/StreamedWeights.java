@@ -58,8 +58,7 @@ public final class StreamedWeights implements AutoCloseable {
 
     private boolean arrived;
 
-    private Layer(
-        int index, Supplier<List<NDArray>> waiting, Consumer<@Nullable NDList> user) {
+    private Layer(int index, Supplier<List<NDArray>> waiting, Consumer<@Nullable NDList> user) {
       this.index = index;
       this.waiting = waiting;
       this.user = user;

@@ -36,8 +36,7 @@ public final class FourBitMatrix extends StoredMatrix {
       NestedStatistics others =
           nested == null
               ? null
-              : new NestedStatistics(
-                  arrays.get(2), arrays.get(3), arrays.get(4), nested.block());
+              : new NestedStatistics(arrays.get(2), arrays.get(3), arrays.get(4), nested.block());
       return new Stored(arrays.get(0), arrays.get(1), others, block);
     }
   }

@@ -50,6 +50,7 @@ public final class Gradients implements AutoCloseable {
               torch._foreach_mul_(g, factor)
               return norm
           """);
+
   private static final Kernel UNSCALE =
       Kernel.of(
           """
@@ -156,8 +157,7 @@ public final class Gradients implements AutoCloseable {
       present =
           all.values().stream()
               .collect(
-                  Collectors.groupingBy(
-                      Tensors::place, LinkedHashMap::new, Collectors.toList()))
+                  Collectors.groupingBy(Tensors::place, LinkedHashMap::new, Collectors.toList()))
               .values()
               .stream()
               .map(Bound::new)

@@ -135,8 +135,7 @@ abstract class GroupedOptimizer implements Optimizer {
   private void updatePages(Paging paging, double rate) {
     Map<Device, List<Page>> byDevice =
         pages.stream()
-            .collect(
-                Collectors.groupingBy(Page::device, LinkedHashMap::new, Collectors.toList()));
+            .collect(Collectors.groupingBy(Page::device, LinkedHashMap::new, Collectors.toList()));
     byDevice.forEach(
         (device, some) ->
             paging

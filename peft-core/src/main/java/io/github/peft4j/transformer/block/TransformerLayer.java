@@ -65,9 +65,7 @@ public final class TransformerLayer extends NamedBlock {
     if (weights != null) {
       tape.runNextAgain(back -> weights.during(Next.BEFORE, back));
     }
-    return ofKernels
-        ? tape.segmentOfKernels(x, trained, layer)
-        : tape.segment(x, trained, layer);
+    return ofKernels ? tape.segmentOfKernels(x, trained, layer) : tape.segment(x, trained, layer);
   }
 
   /** Computes the layer while its weights are on the device. */
@@ -85,10 +83,7 @@ public final class TransformerLayer extends NamedBlock {
   /** Moves the layer's frozen tensors to the host. They come from there for each computation. */
   public void stream(StreamedWeights weights) {
     List<ParameterSite> all =
-        sites()
-            .filter(ParameterSite.class::isInstance)
-            .map(ParameterSite.class::cast)
-            .toList();
+        sites().filter(ParameterSite.class::isInstance).map(ParameterSite.class::cast).toList();
     HostCopies copies =
         new HostCopies() {
           @Override

@@ -28,8 +28,7 @@ final class LayerSizes {
     for (StackSpec stack : stacks) {
       int first = indices.size();
       for (int i = 0; i < stack.sizes().layers(); i++) {
-        indices.putIfAbsent(
-            stack.prefix() + stack.layer().apply(i).name(), indices.size() - first);
+        indices.putIfAbsent(stack.prefix() + stack.layer().apply(i).name(), indices.size() - first);
       }
     }
     List<DeviceMap.Layer> layers = new ArrayList<>();

@@ -28,8 +28,7 @@ final class Loaders implements AutoCloseable {
     this.streamed = new StreamedWeights(homes.main().device());
     homes
         .all()
-        .forEach(
-            home -> loaders.put(home, new TensorLoader(home.manager(), precision, listener)));
+        .forEach(home -> loaders.put(home, new TensorLoader(home.manager(), precision, listener)));
   }
 
   /** The device of each module. */

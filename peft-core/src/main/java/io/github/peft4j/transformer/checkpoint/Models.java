@@ -144,8 +144,7 @@ public final class Models {
     String root = heads.root(chosen.type());
     Design design = design(config, chosen.type());
     TensorSource tensors = named(family, source, quantized);
-    List<DeviceMap.Layer> layers =
-        LayerSizes.of(design.stacks(), tensors, precision, quantization);
+    List<DeviceMap.Layer> layers = LayerSizes.of(design.stacks(), tensors, precision, quantization);
     Homes homes =
         devices.homes(config.source(), layers, LayerSizes.rest(layers, tensors, precision));
     LoadProgress progress = new LoadProgress(source);

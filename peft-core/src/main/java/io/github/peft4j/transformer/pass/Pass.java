@@ -138,8 +138,7 @@ public final class Pass implements ForwardContext, AutoCloseable {
         home == main
             ? run.main
             : run.elsewhere.computeIfAbsent(
-                home,
-                to -> new SharedState(run.main, main, to, run.tape, run.cache, this::hold));
+                home, to -> new SharedState(run.main, main, to, run.tape, run.cache, this::hold));
     return new Pass(run, rows, otherMemory, still, ofKernels, there);
   }
 
@@ -178,8 +177,7 @@ public final class Pass implements ForwardContext, AutoCloseable {
 
   /** A pass of the same run through another stack, without a cache; it is closed with this one. */
   public Pass beside() {
-    Pass other =
-        new Pass(new Run(run.tape, null, run.adapters, run.main.values, run.left), rows);
+    Pass other = new Pass(new Run(run.tape, null, run.adapters, run.main.values, run.left), rows);
     other.run.beside = true;
     other.run.training = run.training;
     other.run.unread = run.unread;

@@ -16,8 +16,8 @@ import java.util.Random;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Creates the initial tensors of adapters, on the device of the module and in the precision of master
- * copies.
+ * Creates the initial tensors of adapters, on the device of the module and in the precision of
+ * master copies.
  */
 public final class Initializer {
 
@@ -73,9 +73,7 @@ public final class Initializer {
 
   /** The same source, of tensors on the device of a module. Without it they are on the main one. */
   public Initializer at(String module) {
-    return homes == null
-        ? this
-        : new Initializer(homes, homes.of(module), precision, random, made);
+    return homes == null ? this : new Initializer(homes, homes.of(module), precision, random, made);
   }
 
   /** The same source, of tensors on the main device. */
@@ -177,8 +175,8 @@ public final class Initializer {
   }
 
   /**
-   * A copy of a parameter's frozen value on the parameter's device. A matrix in fewer bits leaves no
-   * dense numbers.
+   * A copy of a parameter's frozen value on the parameter's device. A matrix in fewer bits leaves
+   * no dense numbers.
    */
   public NDArray copy(ParameterSite site) {
     try (Scope scope = new Scope()) {

@@ -167,8 +167,8 @@ public final class ParameterSite extends Site<NDArray, NDArray> implements AutoC
   }
 
   /**
-   * The frozen value, without any adapter. Of a matrix in fewer bits, and of a tensor on the host, it
-   * is a new array for each call, which the innermost {@link Scope} frees.
+   * The frozen value, without any adapter. Of a matrix in fewer bits, and of a tensor on the host,
+   * it is a new array for each call, which the innermost {@link Scope} frees.
    */
   public NDArray frozen() {
     return content.array();

@@ -77,7 +77,10 @@ class StreamedWeightsTest {
     }
   }
 
-  /** The layer that comes next is on its way; after the last layer of a training it is the one before. */
+  /**
+   * The layer that comes next is on its way; after the last layer of a training it is the one
+   * before.
+   */
   @Test
   void theNextLayerIsOnItsWay() {
     try (NDManager manager = Tensors.newManager(Device.cpu());

@@ -16,7 +16,6 @@ import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.kernel.cuda.CompiledText;
 import io.github.peft4j.kernel.cuda.CudaText;
-import io.github.peft4j.kernel.host.HostPages;
 import io.github.peft4j.quantization.bitsandbytes.DynamicMap;
 import io.github.peft4j.tuner.Forward;
 import io.github.peft4j.tuner.Trainable;

@@ -67,8 +67,7 @@ class ReplicasTest {
           replicas.each(replica -> replica.update().run(1, 4, 1e-2, 0));
           assertThat(replicas.areAlike()).as("alike after %d parts", parts).isTrue();
         }
-        Autograd.without(
-            () -> replicas.first().tensors().all().values().iterator().next().muli(2));
+        Autograd.without(() -> replicas.first().tensors().all().values().iterator().next().muli(2));
         assertThat(replicas.areAlike()).isFalse();
         replicas.bringTogether(4, 4);
         assertThat(replicas.areAlike()).isTrue();

@@ -58,7 +58,8 @@ public final class AdaptionPrompt extends BaseMethod<AdaptionPromptConfig> {
             sublayer(site, sites),
             new GatedPromptBehind(site, config.adapterLen(), dimension, sites.initial(site)));
       } else {
-        sites.rewrite(site, new GatedPrompt(site, config.adapterLen(), dimension, sites.initial(site)));
+        sites.rewrite(
+            site, new GatedPrompt(site, config.adapterLen(), dimension, sites.initial(site)));
       }
     }
   }

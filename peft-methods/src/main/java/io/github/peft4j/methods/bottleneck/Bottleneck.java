@@ -78,7 +78,8 @@ public final class Bottleneck extends BaseMethod<BottleneckConfig> {
       if (config.places().has(site.kind(), layer)) {
         long d = site.dimension();
         long m = config.reductionFactor().width(d, layer);
-        sites.rewrite(site, new BottleneckAdapter(d, m, settings, maps.at(site.name()), sites.initial(site)));
+        sites.rewrite(
+            site, new BottleneckAdapter(d, m, settings, maps.at(site.name()), sites.initial(site)));
       }
     }
   }

@@ -25,9 +25,11 @@ public final class Ia3 extends TargetedMethod<Ia3Config> {
         named(config, sites).excluding(config.excludeModules()).required(),
         site ->
             config.scalesInput(site)
-                ? new ScaledInput(start(config, sites.initial(site), 1, site.inFeatures()), site.isTransposed())
+                ? new ScaledInput(
+                    start(config, sites.initial(site), 1, site.inFeatures()), site.isTransposed())
                 : new ScaledOutput(
-                    start(config, sites.initial(site), site.outFeatures(), 1), site.isTransposed()));
+                    start(config, sites.initial(site), site.outFeatures(), 1),
+                    site.isTransposed()));
   }
 
   /** Ones, which have no effect, or normally distributed values. */

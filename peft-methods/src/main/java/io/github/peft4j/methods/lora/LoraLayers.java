@@ -76,7 +76,10 @@ final class LoraLayers {
       return norms != null
           ? new DoraLinear(site, factors, norms, dropout)
           : new LoraLinear(
-              site, factors, dropout, config.loraBias() ? sites.initial(site).zeros(site.outFeatures()) : null);
+              site,
+              factors,
+              dropout,
+              config.loraBias() ? sites.initial(site).zeros(site.outFeatures()) : null);
     }
   }
 

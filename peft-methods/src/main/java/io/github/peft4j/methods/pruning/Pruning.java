@@ -69,7 +69,8 @@ public final class Pruning extends BaseMethod<PruningConfig> {
     for (LinearSite target : targets(config, sites)) {
       ParameterSite site = target.weight();
       PrunedWeight layer =
-          new PrunedWeight(site, config, sites.initial(site), scores(site, config, sites.initial(site)));
+          new PrunedWeight(
+              site, config, sites.initial(site), scores(site, config, sites.initial(site)));
       sites.rewrite(site, layer);
       layers.add(layer);
     }

@@ -4,9 +4,9 @@ import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.TorchRandom;
 import io.github.peft4j.methods.common.linear.ModuleTargets;
 import io.github.peft4j.methods.common.linear.TargetedMethod;
+import io.github.peft4j.tuner.SharedBuffer;
 import io.github.peft4j.tuner.injection.Initializer;
 import io.github.peft4j.tuner.injection.Sites;
-import io.github.peft4j.tuner.SharedBuffer;
 import io.github.peft4j.tuner.site.LinearSite;
 import java.util.List;
 

@@ -6,8 +6,8 @@ import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.methods.common.linear.WeightDelta;
 import io.github.peft4j.tuner.Forward;
 import io.github.peft4j.tuner.Mergeable;
-import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.SharedBuffer;
+import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.TunerLayer;
 import io.github.peft4j.tuner.site.LinearSite;
 
@@ -58,12 +58,7 @@ final class VeraLinear extends TunerLayer<NDArray, NDArray> implements Mergeable
    * @param dropout probability that an element of the input is dropped, in [0, 1)
    */
   VeraLinear(
-      LinearSite site,
-      SharedBuffer a,
-      SharedBuffer b,
-      NDArray d,
-      NDArray scale,
-      double dropout) {
+      LinearSite site, SharedBuffer a, SharedBuffer b, NDArray d, NDArray scale, double dropout) {
     this.module = site.name();
     this.a = a;
     this.b = b;

@@ -18,7 +18,6 @@ import io.github.peft4j.methods.lora.LoraConfig;
 import io.github.peft4j.quantization.Quantization;
 import io.github.peft4j.quantization.bitsandbytes.Int8;
 import io.github.peft4j.quantization.bitsandbytes.Nf4;
-
 import io.github.peft4j.quantization.groups.Groups;
 import io.github.peft4j.train.FineTuner;
 import io.github.peft4j.train.TrainingReport;
@@ -65,7 +64,13 @@ class SpreadTrainingTest {
         .flatMap(
             where ->
                 Stream.of(0, 1, 2, 3)
-                    .map(i -> Arguments.of(where, List.of("clipped", "recomputed", "inputs on the host", "eight bits").get(i), settings.get(i))));
+                    .map(
+                        i ->
+                            Arguments.of(
+                                where,
+                                List.of("clipped", "recomputed", "inputs on the host", "eight bits")
+                                    .get(i),
+                                settings.get(i))));
   }
 
   private static DeviceMap one(String where) {
@@ -89,14 +94,14 @@ class SpreadTrainingTest {
             .precision(Precision.FLOAT32);
     return (quantization == null ? loader : loader.quantize(quantization))
         .load()
-        .adapt(
-            LoraConfig.ofRank(4).loraAlpha(8).loraDropout(0.1).targetModules("all-linear"));
+        .adapt(LoraConfig.ofRank(4).loraAlpha(8).loraDropout(0.1).targetModules("all-linear"));
   }
 
   private static Dataset<PromptExample> prompts() {
     List<PromptExample> examples = new ArrayList<>();
     for (int i = 0; i < 8; i++) {
-      examples.add(new PromptExample(("w" + (3 + i) + " w5 ").repeat(1 + i % 4).strip(), " w" + (4 + i)));
+      examples.add(
+          new PromptExample(("w" + (3 + i) + " w5 ").repeat(1 + i % 4).strip(), " w" + (4 + i)));
     }
     return Examples.of(examples);
   }
@@ -141,8 +146,7 @@ class SpreadTrainingTest {
   /** Dropout draws the same numbers wherever a layer is. */
   @ParameterizedTest(name = "{0}, {1}")
   @MethodSource("settings")
-  void trainingsAreThoseOfOneDevice(
-      String where, String what, UnaryOperator<FineTuner> setting) {
+  void trainingsAreThoseOfOneDevice(String where, String what, UnaryOperator<FineTuner> setting) {
     int gpus = where.startsWith("gpus") ? PyTorch.engine().getGpuCount() : 2;
     assumeTrue(gpus > 1, "SKIPPED: there are no two CUDA GPUs here, but " + gpus);
     compare(one(where), map(where), null, setting, where.startsWith("gpus") ? 1e-4 : 1e-5);

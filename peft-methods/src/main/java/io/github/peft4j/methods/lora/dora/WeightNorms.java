@@ -78,8 +78,7 @@ public final class WeightNorms {
   }
 
   /** The common properties of a group's modules. */
-  private record Kind(
-      Shape weight, long rank, double scale, boolean transposed, Object place) {}
+  private record Kind(Shape weight, long rank, double scale, boolean transposed, Object place) {}
 
   /** The norm of a linear layer outside of training. */
   WeightNorm ofMap(LinearSite site, Factors factors) {
