@@ -93,7 +93,7 @@ class DropoutsTest {
     }
 
     PeftModel load(PeftConfig config, Precision precision) {
-      PeftModel model = TinyModel.LLAMA.load(precision).adapt(config);
+      PeftModel model = TinyModel.LLAMA.onCpu(precision).adapt(config);
       Random random = new Random(11);
       for (Trainable tensor : model.adapter(PeftModel.DEFAULT).trainables()) {
         float[] values = Tensors.floats(tensor.value());

@@ -6,7 +6,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
-import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.AdapterTraining;
 import io.github.peft4j.PeftModel;
@@ -198,11 +197,11 @@ abstract class MethodContract {
 
   @ParameterizedTest(name = "{0} on {1}")
   @MethodSource("oneModelEach")
-  void aCopyOnAnotherDeviceIsTheSame(MethodCase method, TinyModel tiny) {
+  void aCopyForAnotherDeviceIsTheSame(MethodCase method, TinyModel tiny) {
     try (PeftModel model = perturbed(method, tiny, Precision.FLOAT32)) {
       float[] logits = logits(tiny, model);
       try (AdapterTraining training = model.train(NAME);
-          AdapterTraining copy = training.copy(Device.cpu());
+          AdapterTraining copy = training.copy(model.base().device());
           ModelCall call = copy.newCall();
           NDArray copied = call.logits(tiny.input(model))) {
         assertThat(Tensors.floats(copied)).isEqualTo(logits);

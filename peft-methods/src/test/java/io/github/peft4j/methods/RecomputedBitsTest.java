@@ -3,6 +3,7 @@ package io.github.peft4j.methods;
 import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.Peft;
 import io.github.peft4j.PeftModel;
@@ -42,7 +43,11 @@ class RecomputedBitsTest {
             .loraDropout(dropout)
             .targetModules("all-linear");
     try (PeftModel model =
-        Peft.from(TinyModels.golden(name)).precision(precision).load().adapt(config)) {
+        Peft.from(TinyModels.golden(name))
+            .device(Device.cpu())
+            .precision(precision)
+            .load()
+            .adapt(config)) {
       for (long seed = 0; seed < 3; seed++) {
         Map<String, float[]> kept = gradients(model, Activations.KEPT, seed);
         Map<String, float[]> again = gradients(model, Activations.RECOMPUTED, seed);

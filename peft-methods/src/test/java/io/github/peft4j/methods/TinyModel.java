@@ -1,5 +1,6 @@
 package io.github.peft4j.methods;
 
+import ai.djl.Device;
 import ai.djl.ndarray.NDManager;
 import io.github.peft4j.Peft;
 import io.github.peft4j.PeftModel;
@@ -77,6 +78,11 @@ enum TinyModel {
 
   PeftModel load(Precision precision) {
     return Peft.from(folder()).precision(precision).load();
+  }
+
+  /** The model on the CPU, for what is the same bit by bit there only. */
+  PeftModel onCpu(Precision precision) {
+    return Peft.from(folder()).device(Device.cpu()).precision(precision).load();
   }
 
   PeftModel load(Precision precision, Task task) {

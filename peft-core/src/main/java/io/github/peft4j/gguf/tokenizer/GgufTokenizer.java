@@ -22,6 +22,7 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.stream.IntStream;
@@ -488,7 +489,7 @@ public final class GgufTokenizer {
     if (id.isEmpty() && role.equals("cls")) {
       return id("bos");
     }
-    return known(ROLES.get(role), id.orElse(usual.getOrDefault(role, -1)));
+    return known(Objects.requireNonNull(ROLES.get(role)), id.orElse(usual.getOrDefault(role, -1)));
   }
 
   private int known(String key, long id) {

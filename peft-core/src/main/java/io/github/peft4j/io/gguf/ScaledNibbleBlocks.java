@@ -148,7 +148,7 @@ record ScaledNibbleBlocks(int bits) implements Blocks.Writable {
     for (int i = 0; i < ELEMENTS; i++) {
       int part = i / PART;
       int j = i % PART;
-      blocks[at + nibbles() + part / 2 * PART + j] |= (byte) ((codes[i] & 15) << part % 2 * 4);
+      blocks[at + nibbles() + part / 2 * PART + j] |= (byte) ((codes[i] & 15) << (part % 2 * 4));
       if (bits == 5) {
         blocks[at + REST + j] |= (byte) (codes[i] >> 4 << part);
       }

@@ -80,7 +80,7 @@ record SixBitBlocks() implements Blocks.Writable {
     }
     for (int i = 0; i < ELEMENTS; i++) {
       int low = at + i / 128 * 64 + i % 64;
-      blocks[low] |= (byte) ((codes[i] & 15) << i / 64 % 2 * 4);
+      blocks[low] |= (byte) ((codes[i] & 15) << (i / 64 % 2 * 4));
       blocks[at + HIGH + TwoBitBlocks.low(i)] |= (byte) (codes[i] >> 4 << TwoBitBlocks.shift(i));
     }
   }

@@ -49,7 +49,10 @@ class ReplicasTest {
   void allReplicasHaveTheSameTensorsAfterEachUpdate() throws IOException {
     TinyLlama.write(folder);
     try (PeftModel model =
-        Peft.load(folder).adapt(ToyConfig.of(1, 0).targetModules("all-linear"))) {
+        Peft.from(folder)
+            .device(Device.cpu())
+            .load()
+            .adapt(ToyConfig.of(1, 0).targetModules("all-linear"))) {
       long live = Tensors.live();
       float[] before = Tensors.floats(model.trainables().get(0).value());
       try (AdapterTraining training = model.train(PeftModel.DEFAULT);

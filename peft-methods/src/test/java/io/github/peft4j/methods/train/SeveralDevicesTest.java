@@ -36,6 +36,7 @@ import io.github.peft4j.train.FineTuner;
 import io.github.peft4j.train.TrainingReport;
 import io.github.peft4j.train.objective.Objective;
 import io.github.peft4j.train.objective.Outputs;
+import io.github.peft4j.train.optimizer.LossScaling;
 import io.github.peft4j.train.step.Activations;
 import io.github.peft4j.transformer.config.Task;
 import io.github.peft4j.transformer.loss.CrossEntropy;
@@ -92,12 +93,17 @@ class SeveralDevicesTest {
     return Files.exists(base) ? base : TinyModels.copy(name, base);
   }
 
+  /** On the CPU, also where there is a GPU: two replicas need two devices. */
+  private Peft.Loader loader(String name) {
+    return Peft.from(base(name)).device(CPU);
+  }
+
   private PeftModel llama(PeftConfig config) {
     return llama(Precision.FLOAT32, config);
   }
 
   private PeftModel llama(Precision precision, PeftConfig config) {
-    return Peft.from(base("tiny-llama")).precision(precision).load().adapt(config);
+    return loader("tiny-llama").precision(precision).load().adapt(config);
   }
 
   private static LoraConfig lora() {
@@ -218,7 +224,9 @@ class SeveralDevicesTest {
     List<Run> runs = new ArrayList<>();
     for (Device[] more : new Device[][] {{}, {CPU, CPU}}) {
       try (PeftModel model =
-          Peft.load(base("tiny-bert").toString(), Task.classification("a", "b"))
+          loader("tiny-bert")
+              .task(Task.classification("a", "b"))
+              .load()
               .adapt(LoraConfig.ofRank(2).loraDropout(0.1))) {
         FineTuner tuner =
             tuner(model, Examples.of(examples)).batchSize(1).accumulate(3).on(CPU, more);
@@ -240,11 +248,32 @@ class SeveralDevicesTest {
     runs.get(1).requireLike(runs.get(0), 1e-6);
   }
 
+  /** The scale falls on all devices alike, until the gradients fit. */
+  @Test
+  void stepsWhoseGradientsOverflowAreSkippedOnAllDevices() {
+    List<Run> runs = new ArrayList<>();
+    for (Device[] more : new Device[][] {{}, {CPU}}) {
+      try (PeftModel model = llama(Precision.FLOAT16, lora())) {
+        FineTuner tuner = tuner(model, prompts()).accumulate(2).on(CPU, more);
+        runs.add(Run.of(model, tuner.lossScaling(LossScaling.DEFAULT.initial(1 << 20))));
+      }
+    }
+    List<Long> overflowed = runs.get(0).report().details().overflowedSteps();
+    assertThat(overflowed).isNotEmpty().hasSizeLessThan(6);
+    assertThat(runs.get(1).report().details().overflowedSteps()).isEqualTo(overflowed);
+    assertThat(runs.get(1).report().details().lossScale())
+        .isEqualTo(runs.get(0).report().details().lossScale());
+    for (int i = 0; i < 6; i++) {
+      assertThat(runs.get(1).report().losses().get(i))
+          .isCloseTo(runs.get(0).report().losses().get(i), within(1e-2));
+    }
+  }
+
   @Test
   void frozenAdaptersBelowAreCopied() {
     List<Run> runs = new ArrayList<>();
     for (Device[] more : new Device[][] {{}, {CPU}}) {
-      try (PeftModel model = Peft.load(base("tiny-llama")).adapt("below", lora())) {
+      try (PeftModel model = loader("tiny-llama").load().adapt("below", lora())) {
         tuner(model, prompts()).steps(3).run();
         model.freeze("below").adapt(lora());
         model.activate(Composition.stack("below", PeftModel.DEFAULT));
@@ -259,7 +288,7 @@ class SeveralDevicesTest {
   void whatHasChangedInTheModelIsCopied() {
     List<Run> runs = new ArrayList<>();
     for (Device[] more : new Device[][] {{}, {CPU}}) {
-      try (PeftModel model = Peft.load(base("tiny-llama"))) {
+      try (PeftModel model = loader("tiny-llama").load()) {
         model.resizeTokens(44);
         model.adapt(lora().initLoraWeights(LoraInitialization.RANDOM)).mergeAndUnload();
         model.adapt(lora());
