@@ -70,8 +70,8 @@ public final class Bench {
           [--warm-up N]       steps before, in which the JVM compiles: 10 by default, 3 of decode
           [--steps N]         measured steps, 8 by default
           [--devices N]       trains on one device, and on N together: --batch sequences on each
-          [--device-map NAME] layers on several GPUs: balanced over all, or the number of the first
-                              layer on the second
+          [--device-map NAME]  layers on several GPUs: balanced over all, or the number of the
+                              first layer on the second
           [--host-layers N]   keeps the last N layers on the host
           [--precision NAME]  float32, bfloat16, float16 or float64
           [--quantize NAME]   keeps frozen weights in fewer bits: nf4, nf4-double, fp4, fp4-double,
@@ -162,7 +162,8 @@ public final class Bench {
     int last = shape.layers() - 1;
     if (arguments.has("host-layers")) {
       int first = shape.layers() - arguments.count("host-layers", 1);
-      return DeviceMap.on(Device.gpu()).onHost(Math.max(0, first), last);
+      Device main = PyTorch.engine().getGpuCount() > 0 ? Device.gpu() : Device.cpu();
+      return DeviceMap.on(main).onHost(Math.max(0, first), last);
     }
     String map = arguments.text("device-map", "");
     if (map.equals("balanced")) {

@@ -7,7 +7,6 @@ import io.github.peft4j.kernel.Tape;
 import io.github.peft4j.kernel.host.StreamedWeights;
 import io.github.peft4j.kernel.host.StreamedWeights.Next;
 import io.github.peft4j.transformer.pass.Pass;
-import io.github.peft4j.tuner.site.HostCopies;
 import io.github.peft4j.tuner.site.LayerSite;
 import io.github.peft4j.tuner.site.ParameterSite;
 import java.util.List;
@@ -83,9 +82,12 @@ public final class TransformerLayer extends NamedBlock {
   /** Moves the layer's frozen tensors to the host. They come from there for each computation. */
   public void stream(StreamedWeights weights) {
     List<ParameterSite> all =
-        sites().filter(ParameterSite.class::isInstance).map(ParameterSite.class::cast).toList();
-    HostCopies copies =
-        new HostCopies() {
+        sites()
+            .filter(ParameterSite.class::isInstance)
+            .map(ParameterSite.class::cast)
+            .toList();
+    ParameterSite.Copies copies =
+        new ParameterSite.Copies() {
           @Override
           public NDArray put(NDArray onDevice) {
             return weights.put(onDevice);

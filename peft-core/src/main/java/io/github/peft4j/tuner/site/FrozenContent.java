@@ -130,11 +130,11 @@ interface FrozenContent extends AutoCloseable {
   final class Waiting implements FrozenContent {
 
     private final FrozenContent host;
-    private final HostCopies copies;
+    private final ParameterSite.Copies copies;
     private volatile @Nullable FrozenContent here;
 
     /** Moves a tensor to the host. */
-    Waiting(FrozenContent content, HostCopies copies) {
+    Waiting(FrozenContent content, ParameterSite.Copies copies) {
       this.host = content.of(content.arrays().stream().map(copies::put).toList());
       this.copies = copies;
       content.close();

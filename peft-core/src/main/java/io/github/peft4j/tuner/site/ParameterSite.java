@@ -196,8 +196,18 @@ public final class ParameterSite extends Site<NDArray, NDArray> implements AutoC
     before.close();
   }
 
+  /** Copies of tensors between a device and the host. */
+  public interface Copies {
+
+    /** A copy on the host, which the caller closes. */
+    NDArray put(NDArray onDevice);
+
+    /** A copy on the device, in the innermost scope. */
+    NDArray get(NDArray onHost);
+  }
+
   /** Moves the frozen tensor to the host. No pass may run meanwhile. */
-  public void waitOnHost(HostCopies copies) {
+  public void waitOnHost(Copies copies) {
     content = new Waiting(content, copies);
   }
 
