@@ -29,14 +29,12 @@ final class TrainingRun {
   final Listeners listeners;
   final History history;
   final Clock clock = new Clock();
-  private final Adapter adapter;
   private final AdapterTraining training;
 
   private TrainingRun(FineTuner settings, StopSignal stop, AdapterTraining training) {
     this.settings = settings;
     this.stop = stop;
     this.training = training;
-    this.adapter = training.adapter();
     this.setup = TrainingSetup.of(settings, training);
     this.history = new History(settings.seed, setup);
     List<TrainingListener> told = new ArrayList<>(settings.listeners);
