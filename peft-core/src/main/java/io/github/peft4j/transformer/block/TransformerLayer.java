@@ -82,10 +82,7 @@ public final class TransformerLayer extends NamedBlock {
   /** Moves the layer's frozen tensors to the host. They come from there for each computation. */
   public void stream(StreamedWeights weights) {
     List<ParameterSite> all =
-        sites()
-            .filter(ParameterSite.class::isInstance)
-            .map(ParameterSite.class::cast)
-            .toList();
+        sites().filter(ParameterSite.class::isInstance).map(ParameterSite.class::cast).toList();
     ParameterSite.Copies copies =
         new ParameterSite.Copies() {
           @Override

@@ -86,8 +86,7 @@ class SpreadTrainingTest {
     };
   }
 
-  private PeftModel load(
-      DeviceMap devices, @Nullable Quantization quantization, double dropout) {
+  private PeftModel load(DeviceMap devices, @Nullable Quantization quantization, double dropout) {
     Path base = folder.resolve("llama");
     Peft.Loader loader =
         Peft.from(base.toFile().exists() ? base : TinyModels.copy("tiny-llama", base))
@@ -95,8 +94,7 @@ class SpreadTrainingTest {
             .precision(Precision.FLOAT32);
     return (quantization == null ? loader : loader.quantize(quantization))
         .load()
-        .adapt(
-            LoraConfig.ofRank(4).loraAlpha(8).loraDropout(dropout).targetModules("all-linear"));
+        .adapt(LoraConfig.ofRank(4).loraAlpha(8).loraDropout(dropout).targetModules("all-linear"));
   }
 
   private static Dataset<PromptExample> prompts() {
