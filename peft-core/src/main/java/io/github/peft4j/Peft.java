@@ -346,10 +346,11 @@ public final class Peft {
           PyTorch.releaseCachedMemory();
         } else {
           LOG.info(
-              "{}: offloadEmbeddings() moves nothing: the head reads the table, too, or the device"
-                  + " {} cannot read the host's memory",
+              "{}: offloadEmbeddings() moves nothing: {}",
               origin,
-              model.device());
+              model.device().isGpu()
+                  ? "the head reads the table, too, or the GPU cannot read the host's memory"
+                  : "the model is on the CPU");
         }
         return model;
       } catch (RuntimeException | Error e) {

@@ -379,16 +379,17 @@ final class Checkpoint implements Weights {
           kept.entrySet().stream()
               .map(format -> format.getValue() + " as " + format.getKey())
               .collect(Collectors.joining(", ")));
+    } else if (stored != null) {
+      LOG.info("{}: no linear map is stored in fewer bits; all are plain numbers in memory", what);
     }
     if (!dense.isEmpty()) {
       // experts are most of a model's weights, and tables of tokens are few
       boolean many = dense.stream().anyMatch(name -> name.contains(".experts."));
       LOG.atLevel(many ? Level.WARN : Level.INFO)
           .log(
-              "{}: {} matrices are stored in fewer bits, but are no linear maps of their own in the"
-                  + " model, and are plain numbers in memory: {}",
+              "{}: plain numbers in memory, though stored in fewer bits, since they are no linear maps"
+                  + " of their own in the model: {}",
               what,
-              dense.size(),
               head(dense, 20));
     }
     if (!initialised.isEmpty()) {

@@ -139,10 +139,10 @@ class LoraGgufTest {
       assertRefused(
           model,
           changed(file, metadata -> metadata.string("general.type", "model")),
-          "general.type is model, and no adapter: it is a whole model");
+          "general.type is model; expected adapter: it is a whole model and no adapter");
       Path whole = folder.resolve("whole.gguf");
       model.saveGguf(whole, GgufType.F32);
-      assertRefused(model, whole, "it is a whole model. Load it as one");
+      assertRefused(model, whole, "it is a whole model and no adapter: load it as a model");
       assertThatThrownBy(
               () ->
                   model.loadAdapter(
