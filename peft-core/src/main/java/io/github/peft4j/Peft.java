@@ -20,6 +20,7 @@ import io.github.peft4j.transformer.TransformerModel;
 import io.github.peft4j.transformer.checkpoint.Models;
 import io.github.peft4j.transformer.config.ModelConfig;
 import io.github.peft4j.transformer.config.Task;
+import io.github.peft4j.tuner.site.ParameterSite;
 import java.nio.file.Path;
 import java.util.Optional;
 import java.util.function.Function;
@@ -325,6 +326,7 @@ public final class Peft {
       long seed = this.seed;
       Quantization quantization = this.quantization;
       boolean offloads = this.offloads;
+      boolean inBlocks = this.inBlocks;
       return where -> {
         if (quantization != null) {
           where.devices().forEach(device -> quantization.require(device, in));
@@ -335,6 +337,9 @@ public final class Peft {
                   () -> "loading %s in %s on %s".formatted(origin, in, where),
                   () -> "Load it in fewer bits, by precision(…), or on another device(…)",
                   () -> Models.build(effective, source, task, where, in, seed, quantization));
+          if (inBlocks && model.parameters().noneMatch(ParameterSite::isQuantized)) {
+            LOG.info("{}: keepBlocks() keeps nothing: no weight of a layer is in blocks", origin);
+          }
           return offloads ? offloaded(model) : model;
         }
       };

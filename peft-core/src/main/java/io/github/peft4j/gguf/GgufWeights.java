@@ -245,9 +245,8 @@ public final class GgufWeights implements WeightsWriter {
   private void sayWhatHasOtherTypes() {
     if (!ofOtherTypes.isEmpty()) {
       LOG.info(
-          "{}: matrices of another type, since the blocks of {} do not divide their rows: {}",
+          "{}: matrices of another type, since blocks of the usual one do not divide their rows: {}",
           file,
-          type,
           ofOtherTypes.entrySet().stream()
               .map(each -> each.getValue() + " as " + each.getKey())
               .collect(Collectors.joining(", ")));

@@ -379,8 +379,6 @@ final class Checkpoint implements Weights {
           kept.entrySet().stream()
               .map(format -> format.getValue() + " as " + format.getKey())
               .collect(Collectors.joining(", ")));
-    } else if (stored != null) {
-      LOG.info("{}: no linear map is stored in fewer bits; all are plain numbers in memory", what);
     }
     if (!dense.isEmpty()) {
       // experts are most of a model's weights, and tables of tokens are few
