@@ -20,6 +20,7 @@ import io.github.peft4j.transformer.TransformerModel;
 import io.github.peft4j.transformer.checkpoint.Models;
 import io.github.peft4j.transformer.config.ModelConfig;
 import io.github.peft4j.transformer.config.Task;
+import io.github.peft4j.tuner.site.ParameterSite;
 import java.nio.file.Path;
 import java.util.Optional;
 import java.util.function.Function;
@@ -325,6 +326,7 @@ public final class Peft {
       long seed = this.seed;
       Quantization quantization = this.quantization;
       boolean offloads = this.offloads;
+      boolean inBlocks = this.inBlocks;
       return where -> {
         if (quantization != null) {
           where.devices().forEach(device -> quantization.require(device, in));
@@ -335,6 +337,9 @@ public final class Peft {
                   () -> "loading %s in %s on %s".formatted(origin, in, where),
                   () -> "Load it in fewer bits, by precision(…), or on another device(…)",
                   () -> Models.build(effective, source, task, where, in, seed, quantization));
+          if (inBlocks && model.parameters().noneMatch(ParameterSite::isQuantized)) {
+            LOG.info("{}: keepBlocks() keeps nothing: no weight of a layer is in blocks", origin);
+          }
           return offloads ? offloaded(model) : model;
         }
       };
@@ -346,10 +351,11 @@ public final class Peft {
           PyTorch.releaseCachedMemory();
         } else {
           LOG.info(
-              "{}: offloadEmbeddings() moves nothing: the head reads the table, too, or the device"
-                  + " {} cannot read the host's memory",
+              "{}: offloadEmbeddings() moves nothing: {}",
               origin,
-              model.device());
+              model.device().isGpu()
+                  ? "the head reads the table, too, or the GPU cannot read the host's memory"
+                  : "the model is on the CPU");
         }
         return model;
       } catch (RuntimeException | Error e) {

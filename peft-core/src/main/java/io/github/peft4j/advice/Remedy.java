@@ -49,7 +49,9 @@ public enum Remedy {
   /** Name the folder of a model, or a model on the hub. */
   NAME_MODEL,
   /** Load the weights as they are stored, and not in fewer bits. */
-  KEEP_STORED;
+  KEEP_STORED,
+  /** Load the weights in fewer bits of another form, or as they are stored. */
+  TAKE_OTHER_QUANTIZATION;
 
   /**
    * Advice of this kind.

@@ -144,16 +144,17 @@ public record GgufModel(Path file, ModelConfig config, GgufPooling pooling) {
             () ->
                 new UnsupportedModelException(
                     new IllegalArgumentException(
-                        ("%s: general.architecture is %s; expected one of %s. Take the model in"
-                                + " Hugging Face's format: peft4j may read its family there")
+                        ("%s: general.architecture is %s; expected one of %s. If it is a language"
+                                + " model, take it in Hugging Face's format, of which peft4j reads"
+                                + " more families")
                             .formatted(file, name, Architectures.names()))));
   }
 
   /** What a file is that holds no whole model; null for a model. */
   private static @Nullable String otherThanModel(String type, GgufFile gguf) {
     if (type.equals("adapter")) {
-      return "it is an adapter for llama.cpp. Load the model that it was trained on, and pass this"
-          + " file to loadAdapter";
+      return "it is an adapter for llama.cpp, and no model: load the model that it was trained on, and"
+          + " then this file as its adapter";
     }
     if (!type.equals("model")) {
       return "general.type is "

@@ -16,10 +16,12 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.Consumer;
+import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -75,6 +77,9 @@ public final class GgufWeights implements WeightsWriter {
   private final GgufPooling pooling;
   private final Consumer<GgufMetadata.Builder> tokenizer;
   private final List<Tensor> tensors = new ArrayList<>();
+
+  /** How many matrices have another type than usual, because of the length of their rows. */
+  private final Map<GgufType, Integer> ofOtherTypes = new EnumMap<>(GgufType.class);
 
   /**
    * @param file the file's name
@@ -167,6 +172,7 @@ public final class GgufWeights implements WeightsWriter {
     tensors.stream()
         .sorted(Comparator.comparing((Tensor tensor) -> tensor.info().name()))
         .forEach(tensor -> add(writer, tensor));
+    sayWhatHasOtherTypes();
     files.write(file, writer.content());
     return Set.of(file);
   }
@@ -222,20 +228,29 @@ public final class GgufWeights implements WeightsWriter {
       return GgufType.F32;
     }
     long row = shape[shape.length - 1];
-    GgufType wanted = TABLES.contains(stored) ? OF_TABLES.getOrDefault(type, type) : type;
+    GgufType usual = TABLES.contains(stored) ? OF_TABLES.getOrDefault(type, type) : type;
+    GgufType wanted = usual;
     if (row % wanted.blockElements() != 0) {
       wanted = OF_SHORT_BLOCKS.getOrDefault(wanted, wanted);
     }
     if (row % wanted.blockElements() != 0) {
-      LOG.info(
-          "{}: rows of {} have {} numbers, no multiple of {}: it is written as F16",
-          file,
-          stored,
-          row,
-          wanted.blockElements());
-      return GgufType.F16;
+      wanted = GgufType.F16;
+    }
+    if (wanted != usual) {
+      ofOtherTypes.merge(wanted, 1, Integer::sum);
     }
     return wanted;
+  }
+
+  private void sayWhatHasOtherTypes() {
+    if (!ofOtherTypes.isEmpty()) {
+      LOG.info(
+          "{}: matrices of another type, since blocks of the usual one do not divide their rows: {}",
+          file,
+          ofOtherTypes.entrySet().stream()
+              .map(each -> each.getValue() + " as " + each.getKey())
+              .collect(Collectors.joining(", ")));
+    }
   }
 
   static ByteBuffer bytes(float... values) {

@@ -89,7 +89,7 @@ public record StoredLora(JsonObject config, Map<String, Tensor> tensors) {
         throw error(
             "general.type is "
                 + type
-                + ", and no adapter: it is a whole model. Load it as one, by Peft.load(file)");
+                + "; expected adapter: it is a whole model and no adapter: load it as a model");
       }
       String kind = metadata.string("adapter.type");
       if (!kind.equals("lora") || metadata.contains("adapter.alora.invocation_tokens")) {

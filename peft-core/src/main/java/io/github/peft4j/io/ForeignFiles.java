@@ -33,7 +33,7 @@ public final class ForeignFiles {
           new Sign(
               "adapter_config\\.json",
               "it is an adapter: load the model that adapter_config.json names as"
-                  + " base_model_name_or_path, then call loadAdapter with this folder"),
+                  + " base_model_name_or_path, and then this folder as its adapter"),
           new Sign(
               "model_index\\.json",
               "it is a pipeline of the diffusers library, for images: no" + " language model"),

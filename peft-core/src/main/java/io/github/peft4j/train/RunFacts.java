@@ -6,8 +6,10 @@ import io.github.peft4j.adapter.AdapterPart;
 import io.github.peft4j.chat.TrainOn;
 import io.github.peft4j.data.Examples;
 import io.github.peft4j.data.batch.Masking;
+import io.github.peft4j.quantization.Quantization;
 import io.github.peft4j.train.objective.Objective;
 import io.github.peft4j.train.optimizer.LossScaling;
+import io.github.peft4j.transformer.TransformerModel;
 import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.training.ParameterGroup;
 import java.security.MessageDigest;
@@ -22,6 +24,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /**
  * Everything that the losses of a run depend on, by name. A run only continues with the same facts.
@@ -64,6 +67,7 @@ final class RunFacts {
     facts.put("objective", objective.toString());
     facts.put("labels", settings.model.base().task().labels().toString());
     facts.put("precision", settings.model.base().precision().toString());
+    quantization(settings.model.base()).ifPresent(kept -> facts.put("quantization", kept));
     facts.put(DATA, examples.dataset().sha256());
     facts.put("batch_size", "" + settings.batchSize);
     facts.put("accumulation", "" + settings.accumulation);
@@ -94,6 +98,22 @@ final class RunFacts {
     reading(settings).ifPresent(reading -> facts.put("reading", reading));
     facts.put(SEED, "" + settings.seed);
     return facts;
+  }
+
+  /** How many weights are kept in fewer bits, in which form; nothing if none is. */
+  private static Optional<String> quantization(TransformerModel model) {
+    Map<String, Long> kept =
+        model
+            .parameters()
+            .flatMap(parameter -> Stream.ofNullable(parameter.quantization()))
+            .collect(
+                Collectors.groupingBy(Quantization::named, TreeMap::new, Collectors.counting()));
+    return kept.isEmpty()
+        ? Optional.empty()
+        : Optional.of(
+            kept.entrySet().stream()
+                .map(form -> form.getValue() + " weights as " + form.getKey())
+                .collect(Collectors.joining(", ")));
   }
 
   /** What differs from the usual way of reading texts; nothing if nothing does. */

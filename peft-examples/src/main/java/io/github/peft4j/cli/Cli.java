@@ -213,7 +213,9 @@ public final class Cli {
         && unmatched.getUnmatched().get(0).startsWith("-")) {
       List<String> known = command.options().stream().map(OptionSpec::longestName).toList();
       advice =
-          "; the nearest is " + NearNames.nearest(unmatched.getUnmatched().get(0), known, 1).get(0);
+          NearNames.similar(unmatched.getUnmatched().get(0), known)
+              .map(near -> "; the nearest is " + near)
+              .orElse("; --help lists the options");
     }
     return line(command.qualifiedName(), e) + advice;
   }

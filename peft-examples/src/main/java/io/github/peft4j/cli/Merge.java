@@ -2,11 +2,13 @@ package io.github.peft4j.cli;
 
 import io.github.peft4j.PeftModel;
 import io.github.peft4j.data.Dataset;
+import io.github.peft4j.io.gguf.GgufType;
 import io.github.peft4j.transformer.config.Task;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Callable;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -20,6 +22,8 @@ import picocli.CommandLine.Option;
     abbreviateSynopsis = true)
 final class Merge implements Callable<Integer> {
 
+  private static final String GGUF_FILE = "model.gguf";
+
   @Mixin private final ModelOptions model = new ModelOptions();
   @Mixin private final AdapterOption adapter = new AdapterOption();
 
@@ -29,6 +33,14 @@ final class Merge implements Callable<Integer> {
       names = "--onnx",
       description = "Writes model.onnx instead of safetensors, for a model that does not generate.")
   private boolean onnx;
+
+  @Option(
+      names = "--gguf",
+      paramLabel = "TYPE",
+      description =
+          "Writes model.gguf for llama.cpp instead of safetensors, with numbers of this type: F16,"
+              + " BF16, F32, Q8_0, Q6_K, Q5_K, Q4_K or Q4_0.")
+  private @Nullable String gguf;
 
   @Option(
       names = "--task",
@@ -42,11 +54,13 @@ final class Merge implements Callable<Integer> {
   @Override
   public Integer call() {
     Mistakes.given("--model", model.model);
+    Mistakes.exclude("--onnx", onnx, "--gguf", gguf != null);
+    GgufType type = gguf == null ? null : ggufType(gguf);
     Path folder =
         output.folder(
             model.model,
             "a model",
-            List.of("config.json", "model.safetensors", "model.onnx", "adapter_config.json"),
+            List.of("config.json", "model.safetensors", "model.onnx", GGUF_FILE, "adapter_config.json"),
             "");
     Mistakes.given("--adapter", adapter.adapter);
     List<String> names = labels.or(adapter.labels());
@@ -66,11 +80,25 @@ final class Merge implements Callable<Integer> {
       adapter.load(loaded);
       if (onnx) {
         loaded.saveOnnx(folder);
+      } else if (type != null) {
+        Mistakes.set("--gguf", type, each -> loaded.saveGguf(folder.resolve(GGUF_FILE), each));
       } else {
         loaded.saveMerged(folder.toString());
       }
       common.out().println("model: " + folder);
     }
     return Cli.FINE;
+  }
+
+  /** A type by its name in capitals or not; which types a model may have, the library checks. */
+  private static GgufType ggufType(String name) {
+    return Stream.of(GgufType.values())
+        .filter(type -> type.toString().equalsIgnoreCase(name))
+        .findFirst()
+        .orElseThrow(
+            () ->
+                new IllegalArgumentException(
+                    "--gguf is '%s'; expected F16, BF16, F32, Q8_0, Q6_K, Q5_K, Q4_K or Q4_0"
+                        .formatted(name)));
   }
 }

@@ -62,6 +62,12 @@ final class ModelOptions {
   boolean keepBlocks;
 
   @Option(
+      names = "--offload-embeddings",
+      description =
+          "Keeps the table of input embeddings in the host's memory, if the head has its own.")
+  boolean offloadEmbeddings;
+
+  @Option(
       names = "--seed",
       paramLabel = "N",
       description = "Of new tensors, dropout, sampling and the order of examples; 42 by default.")
@@ -100,6 +106,9 @@ final class ModelOptions {
     }
     if (keepBlocks) {
       keepBlocks(loader, name);
+    }
+    if (offloadEmbeddings) {
+      loader.offloadEmbeddings();
     }
     PeftModel loaded = Mistakes.at("--model", loader::load);
     try {

@@ -53,7 +53,8 @@ final class Words {
       case NAME_MODEL ->
           "Give the folder that holds them, or the name of a model on the Hugging Face hub:"
               + " --model org/name";
-      case KEEP_STORED -> "Leave out --quantize, or take another one, such as nf4";
+      case KEEP_STORED -> "Leave out --quantize";
+      case TAKE_OTHER_QUANTIZATION -> "Leave out --quantize, or take another one, such as nf4";
     };
   }
 }

@@ -300,6 +300,7 @@ class CliTest {
     assertMistake(run("finetune", "--model", model), "--data is missing");
     assertMistake(finetune(), "--output is missing");
     assertMistake(finetune("--modle", "x"), "'--modle', 'x'; the nearest is --model");
+    assertMistake(finetune("--load-in-4bit"), "'--load-in-4bit'; --help lists the options");
     assertMistake(finetune("--epochs", "many"), "'--epochs'");
     assertMistake(
         finetune("--epochs", 0, "--dry-run"), "--epochs: epochs is 0, expected 1 or more");
@@ -674,6 +675,18 @@ class CliTest {
     assertMistake(
         finetune("--quantize", "float8-one-layout", "--device", "cpu", "--dry-run"),
         "Leave out --quantize, or take another one, such as nf4");
+    assertMistake(
+        run(
+            "generate",
+            "--model",
+            Path.of("..", "peft-core", "src", "test", "resources", "quantized-checkpoints", "nf4"),
+            "--quantize",
+            "nf4",
+            "--prompt",
+            "w3"),
+        "the weights are quantised already, 4-bit by bitsandbytes, and are kept so."
+            + " Leave out --quantize\n");
+    assertFine(finetune("--offload-embeddings", "--dry-run"));
   }
 
   @Test
@@ -717,6 +730,21 @@ class CliTest {
     Path merged = folder.resolve("merged");
     assertFine(run("merge", "--model", gguf, "--adapter", adapter, "--output", merged));
     assertThat(merged.resolve("model.safetensors")).exists();
+
+    Path again = folder.resolve("again");
+    Object[] merge = {"merge", "--model", gguf, "--adapter", adapter, "--output", again, "--gguf"};
+    assertFine(run(Stream.concat(Stream.of(merge), Stream.of("q8_0")).toArray()));
+    assertThat(again).isDirectoryContaining(file -> file.endsWith("model.gguf"));
+    assertFine(run("evaluate", "--model", again.resolve("model.gguf"), "--data", data));
+    assertMistake(
+        run(Stream.concat(Stream.of(merge), Stream.of("Q4_K_M", "--overwrite")).toArray()),
+        "--gguf is 'Q4_K_M'; expected F16, BF16, F32, Q8_0, Q6_K, Q5_K, Q4_K or Q4_0");
+    assertMistake(
+        run(Stream.concat(Stream.of(merge), Stream.of("Q4_1", "--overwrite")).toArray()),
+        "--gguf: Q4_1 is no type of a model to write; expected one of");
+    assertMistake(
+        run(Stream.concat(Stream.of(merge), Stream.of("F16", "--onnx")).toArray()),
+        "--onnx and --gguf exclude each other");
   }
 
   @Test

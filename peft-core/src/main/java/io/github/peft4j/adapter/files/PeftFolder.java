@@ -251,8 +251,8 @@ public final class PeftFolder implements AdapterFormat {
    * Sets a part's tensors to those of a folder.
    *
    * @param today the file's tensors under the names of today
-   * @throws IllegalArgumentException if tensors are missing, unexpected or of the wrong shape,
-   *     listing them all
+   * @throws IllegalArgumentException if tensors are missing, unexpected or of the wrong shape; the
+   *     message counts them and lists the first
    */
   private static void readTensors(
       Path folder, AdapterPart part, UnaryOperator<TensorSource> today, NDManager manager) {
@@ -385,8 +385,8 @@ public final class PeftFolder implements AdapterFormat {
    * Sets tensors to those of a source, by name.
    *
    * @param file the name of the source in errors
-   * @throws IllegalArgumentException if tensors are missing, unexpected or of the wrong shape,
-   *     listing them all
+   * @throws IllegalArgumentException if tensors are missing, unexpected or of the wrong shape; the
+   *     message counts them and lists the first
    */
   public static void read(
       Path file,
@@ -519,15 +519,16 @@ public final class PeftFolder implements AdapterFormat {
           }
         });
     if (!problems.isEmpty()) {
-      int most = 20;
+      int most = 6;
       throw new IllegalArgumentException(
           file
               + " does not fit this model and "
               + CONFIG
-              + ":\n  "
+              + ". Is it an adapter for another base model, see base_model_name_or_path there? "
+              + problems.size()
+              + " of its tensors do not fit:\n  "
               + problems.stream().limit(most).map(Supplier::get).collect(Collectors.joining("\n  "))
-              + (problems.size() > most ? "\n  … " + (problems.size() - most) + " more" : "")
-              + "\nIs it an adapter for another base model?");
+              + (problems.size() > most ? "\n  … " + (problems.size() - most) + " more" : ""));
     }
   }
 

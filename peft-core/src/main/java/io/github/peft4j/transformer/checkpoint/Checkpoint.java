@@ -385,10 +385,9 @@ final class Checkpoint implements Weights {
       boolean many = dense.stream().anyMatch(name -> name.contains(".experts."));
       LOG.atLevel(many ? Level.WARN : Level.INFO)
           .log(
-              "{}: {} matrices are stored in fewer bits, but are no linear maps of their own in the"
-                  + " model, and are plain numbers in memory: {}",
+              "{}: plain numbers in memory, though stored in fewer bits, since they are no linear maps"
+                  + " of their own in the model: {}",
               what,
-              dense.size(),
               head(dense, 20));
     }
     if (!initialised.isEmpty()) {

@@ -12,6 +12,7 @@ import io.github.peft4j.io.gguf.GgufMetadata;
 import io.github.peft4j.io.gguf.GgufType;
 import io.github.peft4j.io.gguf.GgufWriter;
 import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.methods.Logged;
 import io.github.peft4j.methods.adapter.TinyModels;
 import io.github.peft4j.transformer.pass.ModelInput;
 import io.github.peft4j.tuner.Trainable;
@@ -128,6 +129,19 @@ class LoraGgufTest {
   }
 
   @Test
+  void theLogCountsMatricesOfAnotherTypeAndSaysIfThereAreNoBlocks() {
+    Path file = folder.resolve("model.gguf");
+    try (PeftModel model = load()) {
+      assertThat(Logged.by(() -> model.saveGguf(file, GgufType.Q4_K)))
+          .contains("blocks of the usual one do not divide their rows: 15 as F16\n");
+      assertThat(Logged.by(() -> model.saveGguf(file, GgufType.F16))).doesNotContain("another type");
+    }
+    assertThat(Logged.by(() -> Peft.from(file.toString()).keepBlocks().load().close()))
+        .contains("keepBlocks() keeps nothing: no weight of a layer is in blocks");
+    assertThat(Logged.by(() -> Peft.load(file.toString()).close())).doesNotContain("keepBlocks");
+  }
+
+  @Test
   void whatIsNoAdapterOfTheModelIsNamed() throws IOException {
     Path file = folder.resolve("lora.gguf");
     write(LoraConfig.ofRank(2).targetModules("q_proj"), file);
@@ -139,10 +153,10 @@ class LoraGgufTest {
       assertRefused(
           model,
           changed(file, metadata -> metadata.string("general.type", "model")),
-          "general.type is model, and no adapter: it is a whole model");
+          "general.type is model; expected adapter: it is a whole model and no adapter");
       Path whole = folder.resolve("whole.gguf");
       model.saveGguf(whole, GgufType.F32);
-      assertRefused(model, whole, "it is a whole model. Load it as one");
+      assertRefused(model, whole, "it is a whole model and no adapter: load it as a model");
       assertThatThrownBy(
               () ->
                   model.loadAdapter(

@@ -10,6 +10,7 @@ import io.github.peft4j.data.Dataset;
 import io.github.peft4j.data.PromptExample;
 import io.github.peft4j.methods.adapter.TinyModels;
 import io.github.peft4j.methods.lora.LoraConfig;
+import io.github.peft4j.quantization.bitsandbytes.Nf4;
 import io.github.peft4j.train.FineTuner;
 import io.github.peft4j.train.TrainingReport;
 import io.github.peft4j.train.optimizer.LearningRateSchedule;
@@ -87,6 +88,31 @@ class ResumeTest {
           .hasMessageContaining("another base_sha256: ")
           .hasMessageNotContaining("another adapter");
     }
+  }
+
+  @Test
+  void weightsInFewerBitsAreAnotherRun() {
+    try (PeftModel model = loadIn4Bits()) {
+      tuner(model).run();
+    }
+    try (PeftModel model = load(base, 4)) {
+      assertThatThrownBy(() -> tuner(model).run())
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessageContaining("another quantization: 14 weights as NF4, double quantised, now none")
+          .hasMessageNotContaining("another base_sha256");
+    }
+    try (PeftModel model = loadIn4Bits()) {
+      int[] steps = {0};
+      tuner(model).listener(Trainings.onStep(step -> steps[0]++)).run();
+      assertThat(steps[0]).as("steps made again").isZero();
+    }
+  }
+
+  private PeftModel loadIn4Bits() {
+    return Peft.from(base)
+        .quantize(Nf4.doubleQuantized())
+        .load()
+        .adapt(LoraConfig.ofRank(4).loraAlpha(8).loraDropout(0.1));
   }
 
   @Test
