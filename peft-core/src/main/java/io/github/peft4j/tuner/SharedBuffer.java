@@ -8,7 +8,6 @@ import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.device.Home;
 import io.github.peft4j.kernel.device.Homes;
 import java.util.IdentityHashMap;
-import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -19,7 +18,7 @@ public final class SharedBuffer implements AutoCloseable {
 
   private final NDArray origin;
   private final @Nullable Homes homes;
-  private final Map<Home, Remembered> copies = new IdentityHashMap<>();
+  private final IdentityHashMap<Home, Remembered> copies = new IdentityHashMap<>();
 
   /**
    * Shares a tensor.

@@ -12,7 +12,7 @@ import org.jspecify.annotations.Nullable;
 public final class HostMemories implements Tape.Store {
 
   private final Map<Device, HostMemory> memories = new HashMap<>();
-  private final Map<NDArray, HostMemory> origins = new IdentityHashMap<>();
+  private final IdentityHashMap<NDArray, HostMemory> origins = new IdentityHashMap<>();
 
   @Override
   public NDArray put(NDArray tensor) {

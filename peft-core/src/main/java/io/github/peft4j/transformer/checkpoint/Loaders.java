@@ -8,13 +8,12 @@ import io.github.peft4j.kernel.device.Home;
 import io.github.peft4j.kernel.device.Homes;
 import io.github.peft4j.kernel.host.StreamedWeights;
 import java.util.IdentityHashMap;
-import java.util.Map;
 
 /** Loads each tensor of a model onto its own device. */
 final class Loaders implements AutoCloseable {
 
   private final Homes homes;
-  private final Map<Home, TensorLoader> loaders = new IdentityHashMap<>();
+  private final IdentityHashMap<Home, TensorLoader> loaders = new IdentityHashMap<>();
   private final StreamedWeights streamed;
 
   /**
