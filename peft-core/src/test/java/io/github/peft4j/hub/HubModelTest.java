@@ -1,5 +1,6 @@
 package io.github.peft4j.hub;
 
+import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -322,7 +323,7 @@ class HubModelTest {
     hubOfGguf("name-Q8_0.gguf", "mmproj-name-f16.gguf", "imatrix_unsloth.gguf");
     Path file = download();
     assertThat(file).hasFileName("name-Q8_0.gguf").hasContent("name-Q8_0.gguf");
-    assertThat(filesBelow(file.getParent())).containsExactly("name-Q8_0.gguf");
+    assertThat(filesBelow(requireNonNull(file.getParent()))).containsExactly("name-Q8_0.gguf");
     settings = settings.offline(true);
     assertThat(download()).isEqualTo(file);
   }
@@ -339,7 +340,7 @@ class HubModelTest {
     assertThat(hub.contentRequests(null)).isEmpty();
     Path byName = downloadFile("name-Q2_K.gguf");
     assertThat(byName).hasFileName("name-Q2_K.gguf");
-    assertThat(filesBelow(byName.getParent())).containsExactly("name-Q2_K.gguf");
+    assertThat(filesBelow(requireNonNull(byName.getParent()))).containsExactly("name-Q2_K.gguf");
     assertThat(downloadFile("q8_0")).hasContent("name-Q8_0.gguf");
     assertThat(downloadFile("BF16")).hasContent("BF16/name-BF16.gguf");
     assertThatThrownBy(() -> downloadFile("Q3_K_S"))
@@ -360,7 +361,7 @@ class HubModelTest {
     hubOfGguf("Q8_0/name-Q8_0-00001-of-00002.gguf", "Q8_0/name-Q8_0-00002-of-00002.gguf");
     for (Path first : List.of(download(), downloadFile("Q8_0"))) {
       assertThat(first).hasFileName("name-Q8_0-00001-of-00002.gguf");
-      assertThat(filesBelow(first.getParent())).hasSize(2);
+      assertThat(filesBelow(requireNonNull(first.getParent()))).hasSize(2);
     }
     hub.without("Q8_0/name-Q8_0-00001-of-00002.gguf");
     assertThatThrownBy(this::download)

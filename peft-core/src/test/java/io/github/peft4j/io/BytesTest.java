@@ -14,6 +14,7 @@ import io.github.peft4j.kernel.Tensors;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -44,7 +45,7 @@ class BytesTest {
   @Test
   void slicesAreTheRun() {
     StringBuilder text = new StringBuilder();
-    Bytes bytes = Bytes.of(ByteBuffer.wrap("0123456789".getBytes()));
+    Bytes bytes = Bytes.of(ByteBuffer.wrap("0123456789".getBytes(StandardCharsets.US_ASCII)));
     bytes.read("digits", 2, 7, 3, slice -> text.append(slice.remaining()).append(slice.get()));
     assertThat(text).hasToString("350" + "353" + "156");
   }

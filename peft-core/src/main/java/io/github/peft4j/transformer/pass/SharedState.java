@@ -7,6 +7,7 @@ import io.github.peft4j.transformer.rope.RotaryEmbedding;
 import io.github.peft4j.transformer.rope.Rotation;
 import io.github.peft4j.tuner.SharedTensor;
 import java.util.IdentityHashMap;
+import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
@@ -56,7 +57,7 @@ final class SharedState {
       @Nullable KeyValueCache cache,
       UnaryOperator<NDArray> hold) {
     this.home = to;
-    this.values = new IdentityHashMap<>();
+    this.values = new LinkedHashMap<>();
     UnaryOperator<NDArray> copy = x -> hold.apply(to.bring(x));
     UnaryOperator<NDArray> trained =
         x -> hold.apply(tape.share(tape.cross(x, to::bring, from::bring)));

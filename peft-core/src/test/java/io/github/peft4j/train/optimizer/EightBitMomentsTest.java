@@ -145,7 +145,7 @@ class EightBitMomentsTest {
     optimizer.update(RATE);
   }
 
-  private static @Nullable Paging paging(Device device, boolean paged, long page) {
+  private static @Nullable Paging paging(boolean paged, long page) {
     return paged ? new Paging(new HashMap<>(), 1, page) : null;
   }
 
@@ -157,7 +157,7 @@ class EightBitMomentsTest {
     long launches = CudaText.launches();
     int others = 0;
     try (Optimizer optimizer =
-        new AdamW(SETTINGS.eightBit(256), tensors, RATE, paging(device, paged, 1))) {
+        new AdamW(SETTINGS.eightBit(256), tensors, RATE, paging(paged, 1))) {
       for (int step = 0; step < STEPS; step++) {
         step(optimizer, tensors.keySet(), step);
         for (Trainable tensor : tensors.keySet()) {
@@ -223,7 +223,7 @@ class EightBitMomentsTest {
       Map<Trainable, ParameterGroup> tensors = tensors();
       List<Float> values = new ArrayList<>();
       try (Optimizer optimizer =
-          new AdamW(settings, tensors, RATE, paging(device, page > 0, page))) {
+          new AdamW(settings, tensors, RATE, paging(page > 0, page))) {
         for (int step = 0; step < STEPS; step++) {
           step(optimizer, tensors.keySet(), step);
         }
