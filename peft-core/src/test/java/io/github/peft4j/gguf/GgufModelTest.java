@@ -442,7 +442,8 @@ class GgufModelTest {
 
   @Test
   void filesOfOtherThingsAreToldApart() {
-    assertRefused(file("lora"), "lora.gguf", "an adapter for llama.cpp", "then this file as its adapter");
+    assertRefused(
+        file("lora"), "lora.gguf", "an adapter for llama.cpp", "then this file as its adapter");
     assertRefused(
         changed("gpt2", m -> m.string("general.architecture", "rwkv7")),
         "general.architecture is rwkv7",

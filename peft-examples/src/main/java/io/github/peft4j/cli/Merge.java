@@ -60,7 +60,8 @@ final class Merge implements Callable<Integer> {
         output.folder(
             model.model,
             "a model",
-            List.of("config.json", "model.safetensors", "model.onnx", GGUF_FILE, "adapter_config.json"),
+            List.of(
+                "config.json", "model.safetensors", "model.onnx", GGUF_FILE, "adapter_config.json"),
             "");
     Mistakes.given("--adapter", adapter.adapter);
     List<String> names = labels.or(adapter.labels());

@@ -210,9 +210,7 @@ public final class ModelFiles {
     long rounded = model.parameters().filter(ParameterSite::isQuantized).count();
     if (rounded > 0) {
       LOG.info(
-          "{}: {} weights are kept in fewer bits: their rounded values are saved",
-          target,
-          rounded);
+          "{}: {} weights are kept in fewer bits: their rounded values are saved", target, rounded);
     }
   }
 

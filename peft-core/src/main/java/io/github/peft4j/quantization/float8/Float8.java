@@ -62,7 +62,8 @@ public enum Float8 implements Quantization {
     if (precision == Precision.FLOAT64) {
       throw new AdvisedException(
           "products of eight-bit numbers have results of 16 or 32 bits, and the model is in FLOAT64",
-          Remedy.TAKE_OTHER_QUANTIZATION.with("Load the model in another precision(…) or without quantize(…)"));
+          Remedy.TAKE_OTHER_QUANTIZATION.with(
+              "Load the model in another precision(…) or without quantize(…)"));
     }
     if (System.getProperty(EMULATED) != null && !device.isGpu()) {
       return;

@@ -156,8 +156,7 @@ class EightBitMomentsTest {
     Map<Trainable, ParameterGroup> tensors = tensors();
     long launches = CudaText.launches();
     int others = 0;
-    try (Optimizer optimizer =
-        new AdamW(SETTINGS.eightBit(256), tensors, RATE, paging(paged, 1))) {
+    try (Optimizer optimizer = new AdamW(SETTINGS.eightBit(256), tensors, RATE, paging(paged, 1))) {
       for (int step = 0; step < STEPS; step++) {
         step(optimizer, tensors.keySet(), step);
         for (Trainable tensor : tensors.keySet()) {
@@ -222,8 +221,7 @@ class EightBitMomentsTest {
     for (long page : new long[] {0, 1, 3000, 1 << 20}) {
       Map<Trainable, ParameterGroup> tensors = tensors();
       List<Float> values = new ArrayList<>();
-      try (Optimizer optimizer =
-          new AdamW(settings, tensors, RATE, paging(page > 0, page))) {
+      try (Optimizer optimizer = new AdamW(settings, tensors, RATE, paging(page > 0, page))) {
         for (int step = 0; step < STEPS; step++) {
           step(optimizer, tensors.keySet(), step);
         }

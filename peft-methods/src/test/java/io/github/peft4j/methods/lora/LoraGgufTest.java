@@ -134,7 +134,8 @@ class LoraGgufTest {
     try (PeftModel model = load()) {
       assertThat(Logged.by(() -> model.saveGguf(file, GgufType.Q4_K)))
           .contains("blocks of the usual one do not divide their rows: 15 as F16\n");
-      assertThat(Logged.by(() -> model.saveGguf(file, GgufType.F16))).doesNotContain("another type");
+      assertThat(Logged.by(() -> model.saveGguf(file, GgufType.F16)))
+          .doesNotContain("another type");
     }
     assertThat(Logged.by(() -> Peft.from(file.toString()).keepBlocks().load().close()))
         .contains("keepBlocks() keeps nothing: no weight of a layer is in blocks");

@@ -98,7 +98,8 @@ class ResumeTest {
     try (PeftModel model = load(base, 4)) {
       assertThatThrownBy(() -> tuner(model).run())
           .isInstanceOf(IllegalArgumentException.class)
-          .hasMessageContaining("another quantization: 14 weights as NF4, double quantised, now none")
+          .hasMessageContaining(
+              "another quantization: 14 weights as NF4, double quantised, now none")
           .hasMessageNotContaining("another base_sha256");
     }
     try (PeftModel model = loadIn4Bits()) {
