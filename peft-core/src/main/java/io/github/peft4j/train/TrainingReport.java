@@ -261,7 +261,8 @@ public record TrainingReport(
 
   private boolean isInParts() {
     String batch = details.settings().get("batch_size");
-    return batch != null && details.microBatchSize() < Integer.parseInt(batch);
+    return batch != null
+        && details.microBatchSize() < Math.min(Integer.parseInt(batch), data.rows());
   }
 
   @Override

@@ -15,8 +15,8 @@ final class AdapterOption {
       names = "--adapter",
       paramLabel = "DIR|NAME",
       description =
-          "The folder of an adapter, or org/name on the Hugging Face hub. finetune trains it"
-              + " further, instead of a new one.")
+          "The folder of an adapter, a .gguf file with a LoRA, or org/name on the Hugging Face hub."
+              + " finetune trains it further, instead of a new one.")
   @Nullable String adapter;
 
   /** Loads the adapter, if there is one, and makes it active. */

@@ -179,6 +179,15 @@ class MicroBatchTest {
   }
 
   @Test
+  void aBatchOfAllExamplesIsNoPart() {
+    try (PeftModel model = model(Precision.FLOAT32, LoraConfig.ofRank(4))) {
+      TrainingReport report = tuner(model, examples()).batchSize(512).steps(1).run();
+      assertThat(report.details().microBatchSize()).isEqualTo(report.data().rows());
+      assertThat(report.toString()).doesNotContain("rows at once");
+    }
+  }
+
+  @Test
   void withoutPartsTheRunFailsAndMayBeRepeated() {
     try (PeftModel model = model(Precision.FLOAT32, LoraConfig.ofRank(4))) {
       tuner(model, examples()).steps(1).run();
