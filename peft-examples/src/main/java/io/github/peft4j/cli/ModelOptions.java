@@ -85,8 +85,9 @@ final class ModelOptions {
   PeftModel load(Optional<Task> task) {
     String name = Mistakes.given("--model", model);
     Mistakes.exclude(QUANTIZE, quantize != null, KEEP_BLOCKS, keepBlocks);
+    String fewer = quantize;
     Quantization quantization =
-        quantize == null ? null : Mistakes.at(QUANTIZE, () -> Quantizations.of(quantize));
+        fewer == null ? null : Mistakes.at(QUANTIZE, () -> Quantizations.of(fewer));
     Peft.Loader loader =
         name.equals(MINILM) && !Files.isDirectory(Path.of(name))
             ? MiniLm.loader()

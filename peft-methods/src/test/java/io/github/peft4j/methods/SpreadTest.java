@@ -134,7 +134,7 @@ class SpreadTest {
           .isEqualTo(devices.toString().contains("host"));
       assertThat(TinyStep.logits(model)).containsExactly(logits, within(tolerance()));
       for (TinyStep step : expected) {
-        TinyStep here = TinyStep.of(model, step == expected.get(1));
+        TinyStep here = TinyStep.of(model, expected.indexOf(step) == 1);
         assertThat(here.loss()).isCloseTo(step.loss(), within((double) tolerance()));
         assertThat(here.gradients())
             .containsExactly(step.gradients(), within(tolerance() * largest(step.gradients())));

@@ -58,7 +58,6 @@ final class ReftIntervention extends TunerLayer<NDArray, NDArray> {
    * @param site the layer
    */
   ReftIntervention(ReftConfig config, LayerSite site, Sites sites) {
-    long d = site.place().dimension();
     int first = config.prefixPositions();
     int last = config.suffixPositions();
     this.positions = new Positions(first, last);
@@ -76,7 +75,6 @@ final class ReftIntervention extends TunerLayer<NDArray, NDArray> {
   }
 
   private Unit unit(String module, boolean used, ReftConfig config, LayerSite site, Sites sites) {
-    long d = site.place().dimension();
     Initializer initial = sites.initial(site);
     long r = config.r();
     ReftTensors layer = new ReftTensors(declarations(), used);
