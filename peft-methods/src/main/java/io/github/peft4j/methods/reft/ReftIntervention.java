@@ -75,6 +75,7 @@ final class ReftIntervention extends TunerLayer<NDArray, NDArray> {
   }
 
   private Unit unit(String module, boolean used, ReftConfig config, LayerSite site, Sites sites) {
+    long d = site.place().dimension();
     Initializer initial = sites.initial(site);
     long r = config.r();
     ReftTensors layer = new ReftTensors(declarations(), used);
