@@ -111,11 +111,16 @@ public final class RandomState implements AutoCloseable {
     if (only != null) {
       only.innermost = this;
     }
+    if (!before) {
+      try {
+        seed(gates, device, seed);
+      } catch (RuntimeException | Error e) {
+        release();
+        throw e;
+      }
+    }
     if (watch != null) {
       watch.depth++;
-    }
-    if (!before) {
-      seed(gates, device, seed);
     }
   }
 
@@ -208,13 +213,17 @@ public final class RandomState implements AutoCloseable {
         watch.drawn = hasMoved(watch);
       }
     } finally {
-      if (only != null) {
-        only.innermost = outer;
-      }
-      for (Gate gate : gates) {
-        gate.inSequence = before;
-        gate.lock.unlock();
-      }
+      release();
+    }
+  }
+
+  private void release() {
+    if (only != null) {
+      only.innermost = outer;
+    }
+    for (Gate gate : gates) {
+      gate.inSequence = before;
+      gate.lock.unlock();
     }
   }
 
