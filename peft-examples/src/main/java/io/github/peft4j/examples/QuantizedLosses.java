@@ -62,7 +62,11 @@ public final class QuantizedLosses {
 
   static void run(Arguments arguments) {
     List<String> quantizations = arguments.list("quantize", "nf4-double");
-    quantizations.forEach(Quantizations::of); // a mistake is said before the first training
+    try {
+      quantizations.forEach(Quantizations::of); // a mistake is said before the first training
+    } catch (IllegalArgumentException e) {
+      throw arguments.error("--quantize: " + e.getMessage());
+    }
     if (arguments.has("model")) {
       pretrained(arguments, quantizations);
     } else {

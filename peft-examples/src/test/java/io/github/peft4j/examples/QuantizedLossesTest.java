@@ -110,6 +110,6 @@ class QuantizedLossesTest {
             line -> assertThat(line).contains("--lr is for a pretrained --model"),
             line -> assertThat(line).contains("--shape and --model exclude each other"),
             line -> assertThat(line).contains("--seeds is 'one'"),
-            line -> assertThat(line).contains("--quantize is 'int3'"));
+            line -> assertThat(line).contains("--quantize: no quantization is called 'int3'"));
   }
 }
