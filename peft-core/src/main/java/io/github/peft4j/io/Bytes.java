@@ -6,6 +6,8 @@ import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
 import java.util.function.Consumer;
 
 /** Random access to bytes in a file or in memory. Several threads may read at once. */
@@ -48,6 +50,40 @@ public interface Bytes extends Closeable {
                 .formatted(what),
             new IOException(e));
       }
+    }
+  }
+
+  /**
+   * Reads something of a file's bytes.
+   *
+   * @param <R> what is read, and closes the bytes
+   */
+  @FunctionalInterface
+  interface Reader<R> {
+
+    /** Reads it. If this fails, the bytes are closed. */
+    R read(Bytes bytes) throws IOException;
+  }
+
+  /**
+   * Opens a file.
+   *
+   * @return what is read, which owns the bytes from now on
+   * @throws UncheckedIOException naming the file, if it is not there or cannot be read
+   */
+  static <R> R open(Path path, Reader<R> reader) {
+    try {
+      Bytes bytes = of(FileChannel.open(path));
+      try {
+        return reader.read(bytes);
+      } catch (IOException | RuntimeException | Error e) {
+        bytes.close();
+        throw e;
+      }
+    } catch (NoSuchFileException e) {
+      throw new UncheckedIOException("cannot read %s: there is no such file".formatted(path), e);
+    } catch (IOException e) {
+      throw new UncheckedIOException("cannot read %s: %s".formatted(path, e), e);
     }
   }
 

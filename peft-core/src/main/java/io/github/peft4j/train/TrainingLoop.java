@@ -223,7 +223,7 @@ final class TrainingLoop {
     state.goodSteps = scaler.goodSteps();
     state.losses.add(result.loss());
     unsaved = true;
-    if (settings.averageEvery > 1 && (state.step % settings.averageEvery == 0 || isComplete())) {
+    if (state.step % settings.averageEvery == 0 || isComplete()) {
       average();
     }
     if (result.isFinite() && !tensors.areFinite()) {
@@ -247,9 +247,9 @@ final class TrainingLoop {
     stopIfAsked();
   }
 
-  /** Averages the tensors of the processes, if that has not been done since the last step. */
+  /** Averages the tensors of the processes, if each trains alone and has made a step since. */
   private void average() {
-    if (averaged == state.step) {
+    if (settings.averageEvery == 1 || averaged == state.step) {
       return;
     }
     averaged = state.step;
@@ -359,9 +359,7 @@ final class TrainingLoop {
   }
 
   private void evaluate() {
-    if (settings.averageEvery > 1) {
-      average();
-    }
+    average();
     Supplier<Optional<Metrics>> measures =
         () -> evaluator.evaluate(setup.validation(), stop::isByShutdown);
     Supplier<Optional<Metrics>> fitting =
@@ -387,9 +385,7 @@ final class TrainingLoop {
   private void save(Checkpoints checkpoints) {
     state.seconds = clock.total();
     history.record(setup.training(), state, state.step, state.seconds);
-    if (settings.averageEvery > 1) {
-      average();
-    }
+    average();
     replicas.members().requireSame(tensors.all(), state.step);
     checkpoints.write(model, adapter.name(), tensors.all(), state);
     unsaved = false;

@@ -11,7 +11,7 @@ import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.Metadata;
 import org.apache.spark.sql.types.StructField;
 
-/** What a model says of texts, as the values of new columns. */
+/** The new columns of a scored row, and how a model computes their values from texts. */
 interface Scoring extends Serializable {
 
   /** The new columns. */

@@ -32,8 +32,8 @@ import scala.reflect.ClassTag;
 import scala.runtime.AbstractFunction1;
 
 /**
- * Measures what docs/performance.md says of Spark. It is no part of the suite: {@code -Dtest=
- * 'SparkBench#scoring'} runs one of the measurements.
+ * The measurements behind the Spark numbers of docs/performance.md. The suite does not run them;
+ * {@code -Dtest='SparkBench#scoring'} runs one.
  */
 class SparkBench {
 

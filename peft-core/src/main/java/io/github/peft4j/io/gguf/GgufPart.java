@@ -4,9 +4,7 @@ import io.github.peft4j.io.Bytes;
 import io.github.peft4j.io.GgufNames;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.nio.channels.FileChannel;
 import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -49,19 +47,7 @@ record GgufPart(String label, @Nullable Path path, Bytes bytes, HeaderReader.Hea
   }
 
   private static GgufPart open(Path path) {
-    try {
-      Bytes bytes = Bytes.of(FileChannel.open(path));
-      try {
-        return of(path.toString(), path, bytes);
-      } catch (IOException | RuntimeException | Error e) {
-        bytes.close();
-        throw e;
-      }
-    } catch (NoSuchFileException e) {
-      throw new UncheckedIOException("cannot read %s: there is no such file".formatted(path), e);
-    } catch (IOException e) {
-      throw new UncheckedIOException("cannot read %s: %s".formatted(path, e), e);
-    }
+    return Bytes.open(path, bytes -> of(path.toString(), path, bytes));
   }
 
   /**

@@ -7,8 +7,6 @@ import io.github.peft4j.io.TensorInfo;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
-import java.nio.channels.FileChannel;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.Optional;
@@ -34,19 +32,7 @@ final class SafetensorsFile implements Safetensors {
   }
 
   static SafetensorsFile open(Path path) {
-    try {
-      Bytes bytes = Bytes.of(FileChannel.open(path));
-      try {
-        return new SafetensorsFile(path.toString(), path, bytes);
-      } catch (IOException | RuntimeException | Error e) {
-        bytes.close();
-        throw e;
-      }
-    } catch (NoSuchFileException e) {
-      throw new UncheckedIOException("cannot read %s: there is no such file".formatted(path), e);
-    } catch (IOException e) {
-      throw new UncheckedIOException("cannot read %s: %s".formatted(path, e), e);
-    }
+    return Bytes.open(path, bytes -> new SafetensorsFile(path.toString(), path, bytes));
   }
 
   static SafetensorsFile of(String label, ByteBuffer buffer) {
