@@ -96,26 +96,11 @@ public final class Members {
     group.sum(values);
   }
 
-  /** Replaces tensors by their means over the members. */
-  void average(Map<String, NDArray> tensors) {
-    int[] sizes = tensors.values().stream().mapToInt(t -> Math.toIntExact(t.size())).toArray();
-    float[] flat = new float[java.util.Arrays.stream(sizes).sum()];
-    int at = 0;
-    for (NDArray tensor : tensors.values()) {
-      float[] values = Tensors.floats(tensor);
-      System.arraycopy(values, 0, flat, at, values.length);
-      at += values.length;
-    }
-    group.sum(flat);
-    at = 0;
-    for (NDArray tensor : tensors.values()) {
-      float[] values = new float[Math.toIntExact(tensor.size())];
-      for (int i = 0; i < values.length; i++) {
-        values[i] = flat[at++] / group.size();
-      }
-      try (NDArray mean = tensor.getManager().create(values, tensor.getShape())) {
-        Tensors.copy(tensor, mean);
-      }
+  /** Replaces an array by its mean over the members. */
+  void average(float[] values) {
+    group.sum(values);
+    for (int i = 0; i < values.length; i++) {
+      values[i] /= group.size();
     }
   }
 

@@ -84,6 +84,9 @@ public final class Replicas implements AutoCloseable {
       if (!more.isEmpty() || !members.isAlone()) {
         requireSeveral(training);
       }
+      if (!summed) {
+        requireMeans();
+      }
       for (Device device : more) {
         add(training.copy(device), settings);
       }
@@ -107,6 +110,21 @@ public final class Replicas implements AutoCloseable {
             why -> {
               throw new IllegalArgumentException(
                   training.adapter() + " cannot be trained on several devices: " + why);
+            });
+  }
+
+  /** All that a step changes is averaged. */
+  private void requireMeans() {
+    first
+        .tensors()
+        .all()
+        .forEach(
+            (name, tensor) -> {
+              if (!tensor.getDataType().isFloating()) {
+                throw new IllegalArgumentException(
+                    "averageEvery: %s has codes or other whole numbers (%s), which have no mean: take an optimizer with moments in 32 bits, or leave averageEvery out, which sums gradients at each step"
+                        .formatted(name, tensor.getDataType()));
+              }
             });
   }
 
@@ -311,7 +329,9 @@ public final class Replicas implements AutoCloseable {
 
   /** Replaces the tensors by their means over the processes of the training. */
   public void average() {
-    members.average(first.tensors().all());
+    float[] values = first.tensors().flat();
+    members.average(values);
+    first.tensors().setFlat(values);
     others.forEach(other -> other.replica().tensors().copyFrom(first.tensors()));
   }
 

@@ -9,6 +9,8 @@ import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.train.optimizer.Update;
 import io.github.peft4j.tuner.Trainable;
+import java.nio.FloatBuffer;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -98,6 +100,24 @@ public final class TrainedTensors implements AutoCloseable {
   private static boolean isLike(NDArray tensor, NDArray other) {
     try (Scope scope = new Scope()) {
       return tensor.contentEquals(other.toDevice(tensor.getDevice(), false));
+    }
+  }
+
+  /** All tensors, one after the other, in Java's memory. */
+  float[] flat() {
+    long size = all.values().stream().mapToLong(NDArray::size).sum();
+    FloatBuffer flat = FloatBuffer.allocate(Math.toIntExact(size));
+    all.values().forEach(tensor -> flat.put(Tensors.floats(tensor)));
+    return flat.array();
+  }
+
+  /** Sets all tensors to values in the order of {@link #flat}. */
+  void setFlat(float[] values) {
+    int from = 0;
+    for (NDArray tensor : all.values()) {
+      int to = from + Math.toIntExact(tensor.size());
+      set(tensor, Arrays.copyOfRange(values, from, to));
+      from = to;
     }
   }
 

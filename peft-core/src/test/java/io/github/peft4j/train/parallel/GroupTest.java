@@ -11,6 +11,7 @@ import io.github.peft4j.toy.TinyLlama;
 import io.github.peft4j.toy.ToyConfig;
 import io.github.peft4j.train.FineTuner;
 import io.github.peft4j.train.TrainingReport;
+import io.github.peft4j.train.optimizer.AdamW;
 import io.github.peft4j.train.report.StepEvent;
 import io.github.peft4j.train.report.TrainingListener;
 import java.io.IOException;
@@ -97,6 +98,21 @@ class GroupTest {
     }
   }
 
+  /** The members compare codes, too, before a checkpoint is written. */
+  @Test
+  void momentsMayHaveEightBits(@TempDir Path runs) {
+    List<TrainingReport> members =
+        each(
+            2,
+            tuner ->
+                tuner
+                    .batchSize(2)
+                    .accumulate(2)
+                    .optimizer(AdamW.DEFAULT.eightBit(1))
+                    .checkpointTo(runs.resolve(Thread.currentThread().getName())));
+    assertThat(members.get(0).losses()).isEqualTo(members.get(1).losses());
+  }
+
   @Test
   void oneThatStopsStopsAllAfterTheSameStep() {
     List<TrainingReport> members =
@@ -152,6 +168,10 @@ class GroupTest {
         .hasMessageContaining("autoBatchSize is for one process");
     assertThatThrownBy(() -> each(2, tuner -> tuner.averageEvery(2).skipNonFinite(1)))
         .hasMessageContaining("averageEvery is not for skipNonFinite");
+    assertThatThrownBy(
+            () -> each(2, tuner -> tuner.averageEvery(2).optimizer(AdamW.DEFAULT.eightBit(1))))
+        .hasMessageContaining("averageEvery: ")
+        .hasMessageContaining("which have no mean");
     assertThatThrownBy(() -> each(2, tuner -> tuner.batchSize(1)))
         .hasMessageContaining("a group of 2 processes with 1 devices each");
   }
