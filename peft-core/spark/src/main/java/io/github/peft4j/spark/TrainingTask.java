@@ -241,6 +241,11 @@ record TrainingTask(
       }
     }
 
+    @Override
+    public boolean stops() {
+      return failure != null;
+    }
+
     void requireDone() {
       if (failure != null) {
         throw new UncheckedIOException(
