@@ -1,6 +1,5 @@
 package io.github.peft4j.transformer;
 
-import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
 /** Divides the layers of a model among devices so that each is filled to the same part. */
@@ -57,6 +56,6 @@ final class Balance {
       taken += layers[i];
       devices[i] = device;
     }
-    return Arrays.copyOf(devices, devices.length);
+    return devices;
   }
 }

@@ -15,7 +15,9 @@ interface FrozenContent extends AutoCloseable {
   NDArray array();
 
   /** The matrix in fewer bits, or null. It may be on the host. */
-  @Nullable FrozenMatrix matrix();
+  default @Nullable FrozenMatrix matrix() {
+    return null;
+  }
 
   /** The matrix to compute with, on the device, or null if it is none in fewer bits. */
   default @Nullable FrozenMatrix present() {
@@ -23,39 +25,25 @@ interface FrozenContent extends AutoCloseable {
   }
 
   /** The tensor's shape. */
-  Shape shape();
+  default Shape shape() {
+    return array().getShape();
+  }
 
   /** What is stored, in a fixed order. */
-  List<NDArray> arrays();
+  default List<NDArray> arrays() {
+    return List.of(array());
+  }
 
   /** The same of other arrays, which it owns. */
-  FrozenContent of(List<NDArray> arrays);
+  default FrozenContent of(List<NDArray> arrays) {
+    return new Plain(Scope.release(arrays.get(0)));
+  }
 
   @Override
   void close();
 
   /** A tensor of plain numbers. */
   record Plain(NDArray array) implements FrozenContent {
-    @Override
-    public @Nullable FrozenMatrix matrix() {
-      return null;
-    }
-
-    @Override
-    public Shape shape() {
-      return array.getShape();
-    }
-
-    @Override
-    public List<NDArray> arrays() {
-      return List.of(array);
-    }
-
-    @Override
-    public Plain of(List<NDArray> arrays) {
-      return new Plain(Scope.release(arrays.get(0)));
-    }
-
     @Override
     public void close() {
       array.close();
@@ -67,26 +55,6 @@ interface FrozenContent extends AutoCloseable {
     @Override
     public NDArray array() {
       return tensor.array();
-    }
-
-    @Override
-    public @Nullable FrozenMatrix matrix() {
-      return null;
-    }
-
-    @Override
-    public Shape shape() {
-      return tensor.array().getShape();
-    }
-
-    @Override
-    public List<NDArray> arrays() {
-      return List.of(tensor.array());
-    }
-
-    @Override
-    public Plain of(List<NDArray> arrays) {
-      return new Plain(Scope.release(arrays.get(0)));
     }
 
     @Override
