@@ -21,6 +21,9 @@ public record Sizes(int hidden, int layers, int heads, int keyValueHeads, int he
   /** The largest total size of heads. No model exceeds it; a larger one is an error in the file. */
   private static final int WIDEST = 1 << 20;
 
+  /** The largest number of layers. No model exceeds it; a larger one is an error in the file. */
+  private static final int DEEPEST = 1 << 14;
+
   /** The names of a config's fields of sizes; a null or absent one has a default. */
   public record Fields(
       String hidden,
@@ -62,7 +65,11 @@ public record Sizes(int hidden, int layers, int heads, int keyValueHeads, int he
     if ((long) head * heads > WIDEST) {
       throw config.error(String.valueOf(fields.head()), head, "at most " + WIDEST / heads);
     }
-    return new Sizes(hidden, config.size(fields.layers()), heads, keyValueHeads, head);
+    int layers = config.size(fields.layers());
+    if (layers > DEEPEST) {
+      throw config.error(fields.layers(), layers, "at most " + DEEPEST);
+    }
+    return new Sizes(hidden, layers, heads, keyValueHeads, head);
   }
 
   private static int divided(ModelConfig config, Fields fields, int hidden, int heads) {

@@ -71,7 +71,7 @@ class ForeignFoldersTest {
 
   @ParameterizedTest
   @CsvSource({
-    "adapter_config.json, it is an adapter, loadAdapter",
+    "adapter_config.json, it is an adapter, base_model_name_or_path",
     "pytorch_model-00001-of-00002.bin, shards without pytorch_model.bin.index.json, fetch",
     "consolidated.00.pth, authors' own format, safetensors",
     "tf_model.h5, TensorFlow, safe_serialization=True",

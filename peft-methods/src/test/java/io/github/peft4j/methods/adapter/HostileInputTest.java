@@ -76,18 +76,19 @@ class HostileInputTest {
 
   @ParameterizedTest
   @CsvSource({
-    "num_hidden_layers, 2147483647",
-    "vocab_size, 2147483647",
-    "intermediate_size, 1000000"
+    "num_hidden_layers, 2147483647, at most",
+    "num_hidden_layers, 16384, weights do not fit",
+    "vocab_size, 2147483647, weights do not fit",
+    "intermediate_size, 1000000, weights do not fit"
   })
-  void sizesThatNoFileHas(String field, String value) throws IOException {
+  void sizesThatNoFileHas(String field, String value, String expected) throws IOException {
     Path folder = TinyModels.copy("tiny-llama", temporary.resolve("model"));
     Path config = folder.resolve("config.json");
     String text = Files.readString(config).replaceAll("(\"" + field + "\": )\\d+", "$1" + value);
     Files.writeString(config, text);
     assertThatThrownBy(() -> Peft.load(folder.toString()))
         .isInstanceOf(IllegalArgumentException.class)
-        .hasMessageContainingAll(config.toString(), "weights do not fit");
+        .hasMessageContainingAll(config.toString(), expected);
   }
 
   private static void assertRefused(ModelInputOf input, String... parts) {
