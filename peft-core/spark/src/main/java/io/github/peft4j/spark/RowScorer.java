@@ -24,8 +24,14 @@ import org.jspecify.annotations.Nullable;
  */
 final class RowScorer implements Iterator<Row> {
 
-  /** Batches that are read at once, so that those of similar length are found. */
-  private static final int WINDOW = 16;
+  /** Batches that are read at first: who looks at the first rows of a table waits for few. */
+  private static final int FIRST_WINDOW = 4;
+
+  /** Batches that are read at once afterwards. The more, the fewer positions are padding. */
+  private static final int WINDOW = 64;
+
+  /** The characters of a window. It ends with the text that reaches them. */
+  private static final long WINDOW_CHARACTERS = 16_000_000;
 
   private final Iterator<Row> rows;
   private final SparkScorer.Settings settings;
@@ -68,10 +74,7 @@ final class RowScorer implements Iterator<Row> {
   }
 
   private void scoreWindow() {
-    List<Item> window = new ArrayList<>();
-    while (rows.hasNext() && window.size() < WINDOW * settings.batchSize()) {
-      window.add(item(rows.next(), taken++));
-    }
+    List<Item> window = window((taken == 0 ? FIRST_WINDOW : WINDOW) * settings.batchSize());
     // Texts of one adapter stand together, or each batch would have to be taken apart at each site.
     int[] order =
         IntStream.range(0, window.size())
@@ -96,6 +99,17 @@ final class RowScorer implements Iterator<Row> {
       }
     }
     scored.addAll(Arrays.asList(results));
+  }
+
+  private List<Item> window(int size) {
+    List<Item> window = new ArrayList<>();
+    long characters = 0;
+    while (rows.hasNext() && window.size() < size && characters < WINDOW_CHARACTERS) {
+      Item item = item(rows.next(), taken++);
+      characters += item.text().length();
+      window.add(item);
+    }
+    return window;
   }
 
   private Item item(Row row, long place) {
