@@ -35,24 +35,22 @@ import io.github.peft4j.tuner.training.TrainingRule;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
-import java.util.Set;
-import java.util.stream.Stream;
 import org.assertj.core.data.Offset;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.ArgumentsSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /**
  * What every method must keep to, on models small enough for finite differences. A subclass has the
- * table of methods: {@code static Stream<Arguments> cases()}, see {@link MethodCase#onItsModels},
- * and {@code oneModelEach()}, see {@link #firstModels}.
+ * table of methods: {@code static Stream<Arguments> cases()}, see {@link MethodCase#onItsModels}.
+ * What is computed is tested on all models of a method; what becomes of files, tensors and names, on
+ * one of them ({@link InTurn}).
  */
 @ExtendWith(NamedFailures.class)
 abstract class MethodContract {
@@ -60,12 +58,6 @@ abstract class MethodContract {
   private static final String NAME = PeftModel.DEFAULT;
 
   @TempDir Path folder;
-
-  /** The first model of each method, for what does not depend on the model. */
-  static Stream<Arguments> firstModels(Stream<Arguments> cases) {
-    Set<Object> seen = new HashSet<>();
-    return cases.filter(each -> seen.add(each.get()[0]));
-  }
 
   private static PeftModel adapted(MethodCase method, TinyModel tiny, Precision precision) {
     return tiny.load(precision).adapt(method.config());
@@ -196,7 +188,7 @@ abstract class MethodContract {
   }
 
   @ParameterizedTest(name = "{0} on {1}")
-  @MethodSource("oneModelEach")
+  @ArgumentsSource(InTurn.class)
   void aCopyForAnotherDeviceIsTheSame(MethodCase method, TinyModel tiny) {
     try (PeftModel model = perturbed(method, tiny, Precision.FLOAT32)) {
       float[] logits = logits(tiny, model);
@@ -297,7 +289,7 @@ abstract class MethodContract {
   }
 
   @ParameterizedTest(name = "{0} on {1}")
-  @MethodSource("cases")
+  @ArgumentsSource(InTurn.class)
   void trainingLeavesTheModelAsItWas(MethodCase method, TinyModel tiny) {
     try (PeftModel model = adapted(method, tiny, Precision.FLOAT32)) {
       Map<String, float[]> before = weights(model);
@@ -340,7 +332,7 @@ abstract class MethodContract {
   }
 
   @ParameterizedTest(name = "{0} on {1}")
-  @MethodSource("cases")
+  @ArgumentsSource(InTurn.class)
   void aSavedAdapterComesBack(MethodCase method, TinyModel tiny) {
     try (PeftModel model = adapted(method, tiny, Precision.FLOAT32)) {
       train(tiny, model, 3);
@@ -377,7 +369,7 @@ abstract class MethodContract {
   }
 
   @ParameterizedTest(name = "{0} on {1}")
-  @MethodSource("cases")
+  @ArgumentsSource(InTurn.class)
   void nothingIsLeftOfAnAdapterThatIsRemoved(MethodCase method, TinyModel tiny) {
     try (PeftModel model = tiny.load(Precision.FLOAT32)) {
       long before = Tensors.live();
@@ -390,7 +382,7 @@ abstract class MethodContract {
   }
 
   @ParameterizedTest(name = "{0} on {1}")
-  @MethodSource("cases")
+  @ArgumentsSource(InTurn.class)
   void nothingIsLeftOfAdaptersThatWereTrained(MethodCase method, TinyModel tiny) {
     try (PeftModel model = tiny.load(Precision.FLOAT32)) {
       logits(tiny, model);
@@ -415,7 +407,7 @@ abstract class MethodContract {
   }
 
   @ParameterizedTest(name = "{0} on {1}")
-  @MethodSource("cases")
+  @ArgumentsSource(InTurn.class)
   void twoAdaptersLiveOnOneModel(MethodCase method, TinyModel tiny) {
     try (PeftModel model = perturbed(method, tiny, Precision.FLOAT32)) {
       float[] first = logits(tiny, model);

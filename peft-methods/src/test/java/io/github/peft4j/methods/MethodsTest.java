@@ -78,13 +78,9 @@ import org.junit.jupiter.params.provider.Arguments;
 
 /**
  * Every method keeps to the contract: one row a method, or a way to set it that has code of its
- * own. {@code -Dpeft4j.methods=REGEX} runs the rows whose whole name matches.
+ * own. {@code -Dpeft4j.methods=REGEX} runs the rows whose whole name matches, on all models.
  */
 class MethodsTest extends MethodContract {
-
-  static Stream<Arguments> oneModelEach() {
-    return firstModels(cases());
-  }
 
   static Stream<Arguments> cases() {
     String chosen = System.getProperty("peft4j.methods", ".*");

@@ -27,10 +27,6 @@ class TutorialTest extends MethodContract {
   /** A fenced block: its language and its text. */
   private static final Pattern BLOCK = Pattern.compile("(?ms)^```(\\w+)\n(.*?)^```$");
 
-  static Stream<Arguments> oneModelEach() {
-    return firstModels(cases());
-  }
-
   static Stream<Arguments> cases() {
     return MethodCase.of("Rocoft", RocoftConfig.ofRows(2)).onItsModels();
   }
