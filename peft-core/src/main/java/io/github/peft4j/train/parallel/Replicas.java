@@ -88,6 +88,7 @@ public final class Replicas implements AutoCloseable {
         requireMeans();
       }
       for (Device device : more) {
+        LOG.info("copying the model to {}, for the time of the training", device);
         add(training.copy(device), settings);
       }
       others.forEach(other -> follow(other.replica(), 0, total));
@@ -156,6 +157,11 @@ public final class Replicas implements AutoCloseable {
     return 1 + others.size();
   }
 
+  /** The number of replicas of all processes of the training, all processes alike. */
+  public int workers() {
+    return size() * members.size();
+  }
+
   /** What the processes of the training tell each other. */
   public Members members() {
     return members;
@@ -176,7 +182,7 @@ public final class Replicas implements AutoCloseable {
 
   /** Parts are dealt round over the replicas of all processes. */
   private boolean isHere(int part) {
-    return part % (size() * members.size()) / size() == members.rank();
+    return part % workers() / size() == members.rank();
   }
 
   /**
@@ -189,7 +195,7 @@ public final class Replicas implements AutoCloseable {
   public List<Backpropagation.Result> backpropagate(List<Part> parts, double scale) {
     Backpropagation.Result[] results = new Backpropagation.Result[parts.size()];
     List<Replica> all = all();
-    int workers = all.size() * members.size();
+    int workers = workers();
     each(
         replica -> {
           int worker = members.rank() * all.size() + all.indexOf(replica);

@@ -303,7 +303,7 @@ class SeveralDevicesTest {
   void aRunGoesOnWithAnotherNumberOfDevices() {
     Run whole;
     try (PeftModel model = llama(lora())) {
-      whole = Run.of(model, tuner(model, prompts()).on(CPU, CPU));
+      whole = Run.of(model, tuner(model, prompts()).on(List.of(CPU, CPU)));
     }
     Path run = folder.resolve("run");
     int done = 0;
@@ -445,7 +445,10 @@ class SeveralDevicesTest {
               tuner(model, prompts()).objective(comparing).accumulate(2).on(CPU, CPU).run().steps())
           .isEqualTo(6);
       assertThatThrownBy(() -> tuner(model, prompts()).batchSize(1).on(CPU, CPU).run())
-          .hasMessageContaining("in 2 parts, but batchSize is 1");
+          .hasMessageContaining("in 2 parts, but a batch has 1 rows")
+          .hasMessageContaining("batchSize(2)");
+      assertThatThrownBy(() -> tuner(model, prompts()).on(List.<Device>of()))
+          .hasMessageContaining("expected one device or more");
       assertThatThrownBy(() -> tuner(model, prompts()).on(Device.gpu(7)).run())
           .hasMessageContaining("the model is on cpu()");
       assertThatThrownBy(() -> tuner(model, prompts()).on(CPU, Device.gpu(7)).run())
