@@ -139,7 +139,8 @@ public final class FineTuner {
    * draws, which belongs to a part. A run may be resumed on another number of devices, and keeps
    * its parts.
    *
-   * <p>Evaluations and samples are computed on the first device. {@link #run} refuses objectives
+   * <p>The devices share the batches of an evaluation. Samples, and measures that generate texts, are
+   * computed on the first one. {@link #run} refuses objectives
    * that compare the examples of a batch, and adapters that differ from row to row, unless each
    * device has a batch of its own: see {@link #accumulate}. An objective, a rule and an optimizer's
    * settings of your own are called by a thread of each device at once.

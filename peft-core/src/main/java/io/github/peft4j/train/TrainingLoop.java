@@ -64,13 +64,13 @@ final class TrainingLoop {
     this.model = run.settings.model;
     this.setup = run.setup;
     this.adapter = run.setup.adapter();
-    this.evaluator = run.setup.evaluator(run.settings);
     this.checkpoints = run.settings.folder == null ? null : new Checkpoints(run.settings.folder);
     this.listeners = run.listeners;
     this.history = run.history;
     this.clock = run.clock;
     this.scaler = new LossScaler(run.settings.lossScaling());
     this.replicas = replicas;
+    this.evaluator = run.setup.evaluator(run.settings).sharing(replicas::measure);
     this.stepper = new Stepper(run.settings, run.setup, replicas, scaler);
     this.tensors = replicas.first().tensors();
     this.divergence = new Divergence(setup, evaluator, tensors, checkpoints);

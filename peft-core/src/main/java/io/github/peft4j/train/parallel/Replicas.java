@@ -4,9 +4,12 @@ import ai.djl.Device;
 import ai.djl.engine.EngineException;
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.AdapterTraining;
+import io.github.peft4j.TextModel;
+import io.github.peft4j.kernel.OutOfDeviceMemoryException;
 import io.github.peft4j.kernel.RandomState;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.train.objective.Objective;
 import io.github.peft4j.train.optimizer.Gradients;
 import io.github.peft4j.train.step.Backpropagation;
 import java.util.ArrayList;
@@ -19,6 +22,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.function.BiConsumer;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.function.Supplier;
@@ -241,6 +245,15 @@ public final class Replicas implements AutoCloseable {
           try (Scope scope = new Scope()) {
             return replica.backpropagate(part, scale);
           }
+        });
+  }
+
+  /** Lets all replicas measure what is trained. Their tensors should be the same. */
+  public void measure(BiConsumer<TextModel, Objective> work) {
+    each(
+        replica -> {
+          work.accept(replica.training(), replica.objective());
+          return replica;
         });
   }
 
@@ -474,6 +487,9 @@ public final class Replicas implements AutoCloseable {
   }
 
   private RuntimeException named(Replica replica, RuntimeException e) {
+    if (e instanceof OutOfDeviceMemoryException) {
+      return e; // which is waited for
+    }
     String message = "%s, one of %d devices: %s".formatted(replica, size(), e.getMessage());
     return e instanceof EngineException
         ? new EngineException(message, e)
