@@ -272,6 +272,7 @@ public final class SparkFineTuner {
           .orElseThrow();
     } finally {
       spark.sc().removeSparkListener(log);
+      log.log(task.progress().value()); // no heartbeat tells the end
     }
   }
 

@@ -45,6 +45,22 @@ public record SparkTraining(
     return losses.get(losses.size() - 1);
   }
 
+  /** The run in a line, without the losses and the adapter. */
+  @Override
+  public String toString() {
+    return "%,d steps from step %,d, attempt %d, final loss %.4f, %.1f s, %,.0f tokens/s%s"
+        .formatted(
+            steps,
+            firstStep,
+            attempt,
+            finalLoss(),
+            seconds,
+            tokensPerSecond,
+            evaluations.isEmpty()
+                ? ""
+                : ", best step %d: %s".formatted(bestStep, evaluations.get(bestStep)));
+  }
+
   /**
    * Saves the adapter, in the format that Hugging Face PEFT reads.
    *
