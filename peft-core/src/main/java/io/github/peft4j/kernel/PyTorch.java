@@ -14,6 +14,7 @@ import io.github.peft4j.kernel.setting.Tf32;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.OptionalInt;
+import java.util.Set;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -34,7 +35,7 @@ public final class PyTorch {
    *
    * @throws IllegalArgumentException if a system property of peft4j has a value that means nothing
    * @throws IllegalStateException naming the dependencies to add, if PyTorch's native libraries are
-   *     not on the class path and cannot be downloaded
+   *     not on the class path and cannot be downloaded; or if DJL does not find its PyTorch engine
    */
   public static synchronized Engine engine() {
     if (started) {
@@ -44,15 +45,39 @@ public final class PyTorch {
     OpenMp.prepare();
     Tf32.prepare();
     CudaSegments.prepare();
-    Engine engine;
-    try {
-      engine = Engine.getEngine("PyTorch");
-    } catch (EngineException e) {
-      throw explained(e, PyTorch.class.getClassLoader());
-    }
+    Engine engine = found();
     started = true;
     LOG.debug("PyTorch {}: {} threads an operation", engine.getVersion(), JniUtils.getNumThreads());
     return engine;
+  }
+
+  /** DJL's class for engines looks for them once, with the class loader of the thread's context. */
+  private static Engine found() {
+    ClassLoader own = PyTorch.class.getClassLoader();
+    Thread thread = Thread.currentThread();
+    ClassLoader before = thread.getContextClassLoader();
+    thread.setContextClassLoader(own);
+    try {
+      requireRegistered(Engine.getAllEngines());
+      return Engine.getEngine("PyTorch");
+    } catch (EngineException e) {
+      throw explained(e, own);
+    } finally {
+      thread.setContextClassLoader(before);
+    }
+  }
+
+  /** Requires that services were merged where an application is one jar. */
+  static void requireRegistered(Set<String> engines) {
+    if (!engines.contains("PyTorch")) {
+      throw new IllegalStateException(
+          "DJL knows the engines %s and not PyTorch, which ai.djl.pytorch:pytorch-engine names in"
+                  .formatted(engines)
+              + " META-INF/services/ai.djl.engine.EngineProvider. If this application is one jar"
+              + " made of several, join their files of META-INF/services when it is made:"
+              + " ServicesResourceTransformer of maven-shade-plugin, mergeServiceFiles() of"
+              + " Gradle's Shadow");
+    }
   }
 
   /**

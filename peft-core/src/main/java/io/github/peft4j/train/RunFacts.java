@@ -34,6 +34,7 @@ final class RunFacts {
   static final String DATA = "data_sha256";
   static final String TOTAL_STEPS = "total_steps";
 
+  static final String OBJECTIVE = "objective";
   static final String BASE = "base_sha256";
   private static final String TOKENIZER = "tokenizer_sha256";
   private static final String SEED = "seed";
@@ -64,7 +65,7 @@ final class RunFacts {
       facts.put(BASE, sha256 != null ? sha256 : settings.model.origin());
       facts.put(TOKENIZER, sha256(settings.model.tokenizer().json()));
     }
-    facts.put("objective", objective.toString());
+    facts.put(OBJECTIVE, objective.toString());
     facts.put("labels", settings.model.base().task().labels().toString());
     facts.put("precision", settings.model.base().precision().toString());
     quantization(settings.model.base()).ifPresent(kept -> facts.put("quantization", kept));

@@ -17,6 +17,7 @@ import java.io.UncheckedIOException;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.TreeMap;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -93,6 +94,7 @@ final class TrainingLoop {
   long run() {
     boolean interrupted = false;
     try {
+      replicas.members().requireSame(sharedFacts());
       replicas.members().requireSame(tensors.all(), state.step);
       findMicroBatch();
       betweenSteps(); // an evaluation may have been due when the earlier process ended
@@ -113,6 +115,17 @@ final class TrainingLoop {
         Thread.currentThread().interrupt();
       }
     }
+  }
+
+  /** What all processes of a run agree on. An objective of one's own may have no name. */
+  private Map<String, String> sharedFacts() {
+    Map<String, String> facts = new TreeMap<>(setup.facts());
+    facts.remove(RunFacts.OBJECTIVE);
+    facts.put("steps_done", "" + state.step);
+    facts.put("evaluate_every", "" + settings.evaluateEvery);
+    facts.put("checkpoint_every", "" + settings.checkpointEvery);
+    facts.put("stop_early", "" + settings.patience);
+    return facts;
   }
 
   /** A run that goes on keeps its number of rows, so that dropout draws the same. */

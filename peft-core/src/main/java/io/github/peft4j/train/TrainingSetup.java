@@ -359,7 +359,7 @@ record TrainingSetup(
             settings.masking,
             settings.parts(),
             what.equals(TRAINING) ? settings.seed : 0);
-    EncodedDataset data = TaskEncoder.encode(model, examples, reading);
+    EncodedDataset data = encode(model, examples, reading, what);
     settings.objective().check(data);
     if (settings.trainOn != null) {
       TaskEncoder.requireConversations(data);
@@ -380,6 +380,15 @@ record TrainingSetup(
     }
     warnOfOneClass(model.base().task(), data, what);
     return data;
+  }
+
+  private static EncodedDataset encode(
+      TextModel model, Examples<?> examples, EncodingSettings reading, String what) {
+    try {
+      return TaskEncoder.encode(model, examples, reading);
+    } catch (DataException e) {
+      throw what.equals(TRAINING) ? e : DataException.at(what + " data", e);
+    }
   }
 
   private static void warnOfOneClass(Task task, EncodedDataset data, String what) {

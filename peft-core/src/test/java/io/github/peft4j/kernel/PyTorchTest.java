@@ -1,12 +1,14 @@
 package io.github.peft4j.kernel;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import ai.djl.engine.EngineException;
 import ai.djl.util.Platform;
 import java.io.IOException;
 import java.net.URL;
 import java.net.URLClassLoader;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
@@ -47,6 +49,15 @@ class PyTorchTest {
           .hasMessageContaining("pytorch-native-cpu")
           .hasMessageNotContaining("pytorch-jni");
     }
+  }
+
+  /** One jar made of several, whose files of one name have overwritten each other. */
+  @Test
+  void anEngineThatIsNotRegisteredIsAnErrorThatSaysHowJarsAreJoined() {
+    assertThatThrownBy(() -> PyTorch.requireRegistered(Set.of("RPC")))
+        .isInstanceOf(IllegalStateException.class)
+        .hasMessageContaining("DJL knows the engines [RPC] and not PyTorch")
+        .hasMessageContaining("ServicesResourceTransformer");
   }
 
   @Test

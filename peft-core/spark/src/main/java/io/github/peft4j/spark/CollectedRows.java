@@ -8,12 +8,17 @@ import java.io.IOException;
 import java.io.Serializable;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Iterator;
+import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Set;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.apache.spark.TaskContext;
+import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.api.java.function.MapPartitionsFunction;
+import org.apache.spark.broadcast.Broadcast;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Encoders;
@@ -22,55 +27,76 @@ import org.apache.spark.sql.functions;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The rows of a data set in the order of its partitions, as each executor gets them.
+ * The rows of a data set in the order of its partitions, as each executor gets them, until this is
+ * closed.
  *
- * @param lines the rows as JSON
+ * @param broadcast the rows as JSON; nothing else, as Spark's serialiser may be Kryo
  * @param partitions the number of rows of each partition
  */
-record CollectedRows(String[] lines, int[] partitions, RowRoles roles, @Nullable String key)
-    implements Serializable {
+record CollectedRows(
+    Broadcast<String[]> broadcast, int[] partitions, RowRoles roles, RowNames names)
+    implements Serializable, AutoCloseable {
 
   /**
    * Checks the columns, then each row, and brings the rows to the driver.
    *
+   * @param setting what sets the rows, for errors
+   * @param data what the rows are in errors, see {@link RowNames}
    * @param longest the most characters of a text
    * @throws IllegalArgumentException if a column is missing; no job has run then
    */
   static CollectedRows of(
-      Dataset<Row> rows, String setting, RowRoles roles, @Nullable String key, int longest) {
+      Dataset<Row> rows,
+      String setting,
+      String data,
+      RowRoles roles,
+      @Nullable String key,
+      int longest) {
     roles.columns().forEach(column -> Schemas.require(rows.schema(), setting, column));
-    List<String> columns = new ArrayList<>(roles.columns());
+    Set<String> columns = new LinkedHashSet<>(roles.columns());
     if (key != null) {
       Schemas.require(rows.schema(), "key", key);
-      if (!columns.contains(key)) {
-        columns.add(key);
-      }
+      columns.add(key);
     }
     Dataset<Row> used =
-        rows.select(columns.stream().distinct().map(functions::col).toArray(Column[]::new));
-    List<String> lines = new ArrayList<>();
-    List<Integer> partitions = new ArrayList<>();
-    used.mapPartitions(new Check(roles.columns(), new RowNames(key), longest), Encoders.STRING())
-        .toLocalIterator()
-        .forEachRemaining(
-            line -> {
-              int bar = line.indexOf(' ');
-              int partition = Integer.parseInt(line.substring(0, bar));
-              while (partitions.size() <= partition) {
-                partitions.add(0);
-              }
-              partitions.set(partition, partitions.get(partition) + 1);
-              lines.add(line.substring(bar + 1));
-            });
-    if (lines.isEmpty()) {
-      throw new IllegalArgumentException(setting + ": the data has no rows");
+        rows.select(columns.stream().map(CollectedRows::quoted).toArray(Column[]::new));
+    RowNames names =
+        new RowNames(data, key == null ? null : Schemas.require(used.schema(), "key", key));
+    List<RowField> checked =
+        roles.columns().stream()
+            .map(column -> Schemas.require(used.schema(), setting, column))
+            .toList();
+    String[] lines =
+        used.mapPartitions(new Check(checked, names, longest), Encoders.STRING())
+            .collectAsList()
+            .toArray(String[]::new);
+    if (lines.length == 0) {
+      throw new IllegalArgumentException(setting + "(rows): the data has no rows");
+    }
+    int[] partitions = new int[partition(lines[lines.length - 1]) + 1];
+    for (int i = 0; i < lines.length; i++) {
+      partitions[partition(lines[i])]++;
+      lines[i] = lines[i].substring(lines[i].indexOf(' ') + 1);
     }
     return new CollectedRows(
-        lines.toArray(String[]::new), partitions.stream().mapToInt(i -> i).toArray(), roles, key);
+        JavaSparkContext.fromSparkContext(rows.sparkSession().sparkContext()).broadcast(lines),
+        partitions,
+        roles,
+        names);
+  }
+
+  /** A column by its whole name, which may have dots. */
+  private static Column quoted(String column) {
+    return functions.col("`" + column.replace("`", "``") + "`");
+  }
+
+  /** The number before a line. */
+  private static int partition(String line) {
+    return Integer.parseInt(line.substring(0, line.indexOf(' ')));
   }
 
   /** Checks the rows of a partition, on an executor, and writes them as JSON. */
-  private record Check(List<String> columns, RowNames names, int longest)
+  private record Check(List<RowField> columns, RowNames names, int longest)
       implements MapPartitionsFunction<Row, String> {
 
     @Override
@@ -94,10 +120,11 @@ record CollectedRows(String[] lines, int[] partitions, RowRoles roles, @Nullable
       };
     }
 
-    private void check(int partition, long place, Row row, String column) {
-      Object value = row.getAs(column);
+    private void check(int partition, long place, Row row, RowField column) {
+      Object value = column.of(row);
       if (value == null) {
-        throw names.error(partition, place, row, "column %s is null".formatted(column), null);
+        throw names.error(
+            partition, place, row, "column %s is null".formatted(column.name()), null);
       }
       if (value instanceof String text && text.length() > longest) {
         throw names.error(
@@ -105,7 +132,7 @@ record CollectedRows(String[] lines, int[] partitions, RowRoles roles, @Nullable
             place,
             row,
             "column %s has %,d characters, more than the %,d of longestText"
-                .formatted(column, text.length(), longest),
+                .formatted(column.name(), text.length(), longest),
             null);
       }
     }
@@ -121,20 +148,56 @@ record CollectedRows(String[] lines, int[] partitions, RowRoles roles, @Nullable
     if (column == null) {
       return;
     }
+    String[] lines = broadcast.value();
     for (int i = 0; i < lines.length; i++) {
-      String label = text(i, column);
+      String label = text(lines[i], column);
       if (!known.contains(label)) {
         int partition = partitionOf(i);
-        int before = Arrays.stream(partitions).limit(partition).sum();
-        String name = key == null ? "row " + (i - before + 1) : key + " = " + text(i, key);
-        throw new RowException(
+        throw names.error(
             partition,
-            name,
+            i - before(partition),
+            key(i),
             "the label (column %s) is '%s', expected one of the model's %s"
                 .formatted(column, label, known),
             null);
       }
     }
+  }
+
+  /**
+   * A message, with a row's partition and key where it says a line of the file or an example.
+   *
+   * @param file the rows as {@link #examples} wrote them
+   * @param data what the core's errors call the data before the number of an example
+   */
+  String named(String message, Path file, String data) {
+    String line = Pattern.quote(file + ", line ") + "(\\d+)";
+    String example = "^" + Pattern.quote(data) + "example (\\d+)(?= \\()";
+    String named = replaced(message, line, 1);
+    return roles.each() ? replaced(named, example, 0) : named;
+  }
+
+  private String replaced(String message, String pattern, int first) {
+    return Pattern.compile(pattern)
+        .matcher(message)
+        .replaceAll(
+            match -> {
+              int row = Integer.parseInt(match.group(1)) - first;
+              int partition = partitionOf(row);
+              return Matcher.quoteReplacement(
+                  names.where(partition, row - before(partition), key(row)));
+            });
+  }
+
+  /** The value of a row's key, as a text. */
+  private String key(int row) {
+    RowField key = names.key();
+    return key == null ? "" : text(broadcast.value()[row], key.name());
+  }
+
+  /** The rows before a partition. */
+  private int before(int partition) {
+    return Arrays.stream(partitions).limit(partition).sum();
   }
 
   private int partitionOf(int row) {
@@ -146,8 +209,8 @@ record CollectedRows(String[] lines, int[] partitions, RowRoles roles, @Nullable
     return partition;
   }
 
-  private String text(int row, String column) {
-    JsonElement value = JsonParser.parseString(lines[row]).getAsJsonObject().get(column);
+  private static String text(String line, String column) {
+    JsonElement value = JsonParser.parseString(line).getAsJsonObject().get(column);
     return value == null || value.isJsonNull()
         ? "null"
         : value.isJsonPrimitive() ? value.getAsString() : value.toString();
@@ -155,7 +218,12 @@ record CollectedRows(String[] lines, int[] partitions, RowRoles roles, @Nullable
 
   /** The examples, read from a file that is written here. */
   Examples<?> examples(Path file) throws IOException {
-    Files.write(file, Arrays.asList(lines));
+    Files.write(file, Arrays.asList(broadcast.value()));
     return roles.source().examples(JsonLines.read(file));
+  }
+
+  @Override
+  public void close() {
+    broadcast.destroy();
   }
 }

@@ -2,13 +2,9 @@ package io.github.peft4j.spark;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.net.URI;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.List;
-import java.util.stream.Stream;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.FileSystem;
@@ -42,7 +38,7 @@ final class HadoopFolders implements AutoCloseable {
       return place;
     }
     try {
-      Path copy = Files.createTempDirectory("peft4j-");
+      Path copy = LocalFolders.create("peft4j-model-");
       copies.add(copy);
       download(place, copy);
       return copy.toString();
@@ -55,7 +51,7 @@ final class HadoopFolders implements AutoCloseable {
   /** Copies what is in a folder, and in its folders. */
   void download(String uri, Path to) throws IOException {
     org.apache.hadoop.fs.Path from = new org.apache.hadoop.fs.Path(uri);
-    FileSystem files = FileSystem.get(URI.create(uri), configuration);
+    FileSystem files = from.getFileSystem(configuration);
     for (FileStatus child : files.listStatus(from)) {
       files.copyToLocalFile(
           false,
@@ -69,20 +65,9 @@ final class HadoopFolders implements AutoCloseable {
   public void close() {
     for (Path copy : copies) {
       try {
-        delete(copy);
+        LocalFolders.delete(copy);
       } catch (IOException | UncheckedIOException e) {
         LOG.warn("cannot delete {}, a copy of a model: {}", copy, e.toString());
-      }
-    }
-  }
-
-  static void delete(Path tree) throws IOException {
-    if (!Files.exists(tree)) {
-      return;
-    }
-    try (Stream<Path> paths = Files.walk(tree)) {
-      for (Path path : paths.sorted(Comparator.reverseOrder()).toList()) {
-        Files.delete(path);
       }
     }
   }

@@ -1,6 +1,7 @@
 package io.github.peft4j.spark;
 
 import io.github.peft4j.train.report.EvaluationEvent;
+import io.github.peft4j.train.report.StartEvent;
 import io.github.peft4j.train.report.StepEvent;
 import io.github.peft4j.train.report.TrainingListener;
 import org.apache.spark.util.AccumulatorV2;
@@ -56,24 +57,33 @@ final class Progress extends AccumulatorV2<String, String> {
   /** Sets the progress of a run. */
   TrainingListener listener() {
     return new TrainingListener() {
+      private String stepped = "";
       private String evaluated = "";
+
+      @Override
+      public void onStart(StartEvent event) {
+        step = event.stepsDone();
+        stepped =
+            step == 0
+                ? "starts, %,d steps".formatted(event.totalSteps())
+                : "goes on after step %,d of %,d".formatted(step, event.totalSteps());
+        add(stepped);
+      }
 
       @Override
       public void onStep(StepEvent event) {
         step = event.step();
-        add(
-            "step %,d of %,d, loss %.4f, %,.0f tokens/s%s"
+        stepped =
+            "step %,d of %,d, loss %.4f, %,.0f tokens/s"
                 .formatted(
-                    event.step(),
-                    event.totalSteps(),
-                    event.loss(),
-                    event.tokensPerSecond(),
-                    evaluated));
+                    event.step(), event.totalSteps(), event.loss(), event.tokensPerSecond());
+        add(stepped + evaluated);
       }
 
       @Override
       public void onEvaluation(EvaluationEvent event) {
         evaluated = "; evaluated after step %,d: %s".formatted(event.step(), event.metrics());
+        add(stepped + evaluated);
       }
     };
   }

@@ -39,11 +39,15 @@ final class ProgressLog extends SparkListener {
 
   private void log(AccumulableInfo info) {
     if (info.id() == id && info.update().isDefined()) {
-      String text = info.update().get().toString();
-      if (!text.isEmpty() && !text.equals(last)) {
-        last = text;
-        LOG.info("{}", text);
-      }
+      log(info.update().get().toString());
+    }
+  }
+
+  /** Writes a progress that differs from the last one. */
+  synchronized void log(String text) {
+    if (!text.isEmpty() && !text.equals(last)) {
+      last = text;
+      LOG.info("{}", text);
     }
   }
 }

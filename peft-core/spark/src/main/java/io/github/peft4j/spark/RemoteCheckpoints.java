@@ -5,6 +5,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Objects;
 import java.util.Set;
+import java.util.UUID;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.apache.hadoop.conf.Configuration;
@@ -18,13 +19,35 @@ import org.apache.hadoop.fs.FileSystem;
 final class RemoteCheckpoints {
 
   private static final String NAME = "checkpoint-\\d{1,18}";
+  private static final String PART = "\\." + NAME + "\\.tmp";
 
   private final org.apache.hadoop.fs.Path folder;
   private final FileSystem files;
 
-  RemoteCheckpoints(String uri, Configuration configuration) throws IOException {
-    this.folder = new org.apache.hadoop.fs.Path(uri);
-    this.files = folder.getFileSystem(configuration);
+  RemoteCheckpoints(String uri, Configuration configuration) {
+    try {
+      this.folder = new org.apache.hadoop.fs.Path(uri);
+      this.files = folder.getFileSystem(configuration);
+    } catch (IOException | IllegalArgumentException e) {
+      throw new IllegalArgumentException(
+          "checkpointTo(\"%s\"): %s".formatted(uri, e.getMessage()), e);
+    }
+  }
+
+  /** Writes and deletes a file, so that a folder that cannot be written is found at the start. */
+  void requireWritable() {
+    org.apache.hadoop.fs.Path probe =
+        new org.apache.hadoop.fs.Path(folder, ".probe-" + UUID.randomUUID());
+    try {
+      files.mkdirs(folder);
+      files.create(probe).close();
+      files.delete(probe, false);
+    } catch (IOException e) {
+      throw new IllegalArgumentException(
+          "checkpointTo(\"%s\"): the folder cannot be written: %s"
+              .formatted(folder, e.getMessage()),
+          e);
+    }
   }
 
   /** Copies all checkpoints to a folder of this host. */
@@ -42,7 +65,7 @@ final class RemoteCheckpoints {
 
   /**
    * Copies a checkpoint from this host. It has another name until it is complete. Checkpoints that
-   * this host no longer has are removed.
+   * this host no longer has are removed, and parts that a killed executor has left.
    */
   void upload(Path checkpoint) throws IOException {
     String name = checkpoint.getFileName().toString();
@@ -58,7 +81,7 @@ final class RemoteCheckpoints {
     Set<String> kept = names(Objects.requireNonNull(checkpoint.getParent()));
     for (FileStatus old : files.listStatus(folder)) {
       String other = old.getPath().getName();
-      if (other.matches(NAME) && !kept.contains(other)) {
+      if (other.matches(PART) || other.matches(NAME) && !kept.contains(other)) {
         files.delete(old.getPath(), true);
       }
     }

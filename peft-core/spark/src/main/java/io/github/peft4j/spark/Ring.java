@@ -10,18 +10,22 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
-import java.net.SocketException;
 import java.net.SocketTimeoutException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
+import java.util.ArrayDeque;
 import java.util.Arrays;
+import java.util.Deque;
+import java.util.Iterator;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -37,8 +41,14 @@ final class Ring implements Group, AutoCloseable {
   /** How often a process that waits looks whether it is to end. */
   private static final int PATIENCE_MILLIS = 500;
 
+  /** How often it looks whether one that has connected says the secret. */
+  private static final int GLANCE_MILLIS = 5;
+
   /** How long one that connects may take to say the secret. */
-  private static final int GREETING_MILLIS = 10_000;
+  private static final long GREETING_NANOS = TimeUnit.SECONDS.toNanos(10);
+
+  /** How many that have not said it yet are listened to at once. */
+  private static final int GUESTS = 64;
 
   private static final Logger LOG = LoggerFactory.getLogger(Ring.class);
 
@@ -52,13 +62,14 @@ final class Ring implements Group, AutoCloseable {
   private final DataOutputStream out;
   private final InputStream in;
   private final ExecutorService sender;
+  private boolean broken;
 
   /** Where a process can be reached: a server that waits for its predecessor. */
   record Door(ServerSocket server) implements AutoCloseable {
 
     /** Opens a port of this host. */
     static Door open(String host) throws IOException {
-      return new Door(new ServerSocket(0, 1, InetAddress.getByName(host)));
+      return new Door(new ServerSocket(0, GUESTS, InetAddress.getByName(host)));
     }
 
     /** The address for the predecessor, {@code host:port}. */
@@ -90,10 +101,7 @@ final class Ring implements Group, AutoCloseable {
     int colon = address.lastIndexOf(':');
     byte[] word = secret.getBytes(StandardCharsets.UTF_8);
     try {
-      next.connect(
-          new InetSocketAddress(
-              address.substring(0, colon), Integer.parseInt(address.substring(colon + 1))),
-          60_000);
+      connect(address.substring(0, colon), Integer.parseInt(address.substring(colon + 1)));
       next.setTcpNoDelay(true);
       next.setKeepAlive(true);
       this.out = new DataOutputStream(next.getOutputStream());
@@ -113,16 +121,48 @@ final class Ring implements Group, AutoCloseable {
             });
   }
 
+  private void connect(String host, int port) throws IOException {
+    try {
+      next.connect(new InetSocketAddress(host, port), 60_000);
+    } catch (IOException e) {
+      throw new IOException(
+          ("process %d of %d cannot reach the next one at %s:%d (%s); tasks talk to each other on"
+                  + " free ports, which a firewall has to let through")
+              .formatted(rank, size, host, port, e.getMessage()),
+          e);
+    }
+  }
+
+  /** One that came in and has not said the secret yet. */
+  private record Guest(Socket socket, long since) {}
+
+  /** Waits for the one that says the word. A stranger that is slow or silent holds up nobody. */
   private Socket accept(ServerSocket server, byte[] word) throws IOException {
-    server.setSoTimeout(PATIENCE_MILLIS);
-    while (true) {
-      check.run();
-      Optional<Socket> socket = next(server);
-      if (socket.isPresent() && says(socket.get(), word)) {
-        socket.get().setSoTimeout(PATIENCE_MILLIS);
-        socket.get().setKeepAlive(true);
-        return socket.get();
+    Deque<Guest> guests = new ArrayDeque<>();
+    try {
+      while (true) {
+        check.run();
+        server.setSoTimeout(guests.isEmpty() ? PATIENCE_MILLIS : GLANCE_MILLIS);
+        next(server).ifPresent(socket -> guests.add(new Guest(socket, System.nanoTime())));
+        if (guests.size() > GUESTS) {
+          dismiss(guests.remove().socket());
+        }
+        for (Iterator<Guest> each = guests.iterator(); each.hasNext(); ) {
+          Guest guest = each.next();
+          Optional<Boolean> knows = says(guest, word);
+          if (knows.isPresent()) {
+            each.remove();
+            if (knows.get()) {
+              guest.socket().setSoTimeout(PATIENCE_MILLIS);
+              guest.socket().setKeepAlive(true);
+              return guest.socket();
+            }
+            dismiss(guest.socket());
+          }
+        }
       }
+    } finally {
+      guests.forEach(guest -> dismiss(guest.socket()));
     }
   }
 
@@ -135,18 +175,32 @@ final class Ring implements Group, AutoCloseable {
     }
   }
 
-  /** Whether one that came knows the word. A stranger that does not is sent away. */
-  private static boolean says(Socket socket, byte[] word) throws IOException {
-    socket.setSoTimeout(GREETING_MILLIS);
+  /** Whether a guest knows the word, or nothing as long as it may still say it. */
+  private static Optional<Boolean> says(Guest guest, byte[] word) {
     try {
-      if (MessageDigest.isEqual(socket.getInputStream().readNBytes(word.length), word)) {
-        return true;
+      InputStream said = guest.socket().getInputStream();
+      if (said.available() >= word.length) {
+        return Optional.of(MessageDigest.isEqual(said.readNBytes(word.length), word));
       }
-    } catch (SocketTimeoutException | SocketException e) {
-      LOG.debug("{} said nothing", socket, e);
+    } catch (IOException e) {
+      return Optional.of(false);
     }
-    socket.close();
-    return false;
+    return System.nanoTime() - guest.since() > GREETING_NANOS
+        ? Optional.of(false)
+        : Optional.empty();
+  }
+
+  private static void dismiss(Socket socket) {
+    try {
+      socket.close();
+    } catch (IOException e) {
+      LOG.debug("cannot close {}", socket, e);
+    }
+  }
+
+  /** Whether a neighbour was lost. */
+  boolean isBroken() {
+    return broken;
   }
 
   @Override
@@ -258,6 +312,7 @@ final class Ring implements Group, AutoCloseable {
     try {
       exchange.run();
     } catch (IOException e) {
+      broken = true;
       throw new UncheckedIOException(
           "process %d of %d lost the connection to a neighbour, which has ended or cannot be reached: %s"
               .formatted(rank, size, e),
@@ -281,7 +336,14 @@ final class Ring implements Group, AutoCloseable {
 
   private void finish(Future<?> sending) throws IOException {
     try {
-      sending.get();
+      while (true) {
+        try {
+          sending.get(PATIENCE_MILLIS, TimeUnit.MILLISECONDS);
+          return;
+        } catch (TimeoutException e) {
+          check.run(); // throws if this process is to end
+        }
+      }
     } catch (ExecutionException e) {
       if (e.getCause() instanceof IOException io) {
         throw io;
@@ -296,12 +358,7 @@ final class Ring implements Group, AutoCloseable {
   @Override
   public void close() {
     sender.shutdownNow();
-    for (Socket socket : List.of(next, previous)) {
-      try {
-        socket.close();
-      } catch (IOException e) {
-        LOG.debug("cannot close {}", socket, e);
-      }
-    }
+    dismiss(next);
+    dismiss(previous);
   }
 }

@@ -10,8 +10,8 @@ public final class RowException extends RuntimeException {
   private final int partition;
   private final String key;
 
-  RowException(int partition, String key, String what, @Nullable Throwable cause) {
-    super("partition %d, %s: %s".formatted(partition, key, what), cause);
+  RowException(int partition, String key, String message, @Nullable Throwable cause) {
+    super(message, cause);
     this.partition = partition;
     this.key = key;
   }

@@ -11,15 +11,17 @@ import org.jspecify.annotations.Nullable;
  * @param columns those that are used
  * @param label the column of the classes, or null
  * @param source makes the examples
+ * @param each whether each row is an example
  */
-record RowRoles(List<String> columns, @Nullable String label, ExampleSource source)
+record RowRoles(
+    List<String> columns, @Nullable String label, ExampleSource source, boolean each)
     implements Serializable {
 
   private static final Pattern FIELD = Pattern.compile("\\{([^{}]+)}");
 
   /** Texts with one class each. */
   static RowRoles labelled(String text, String label) {
-    return new RowRoles(List.of(text, label), label, table -> table.text(text).label(label));
+    return new RowRoles(List.of(text, label), label, table -> table.text(text).label(label), true);
   }
 
   /**
@@ -37,6 +39,6 @@ record RowRoles(List<String> columns, @Nullable String label, ExampleSource sour
               .formatted(prompt));
     }
     columns.add(answer);
-    return new RowRoles(columns, null, table -> table.prompt(prompt).answer(answer));
+    return new RowRoles(columns, null, table -> table.prompt(prompt).answer(answer), true);
   }
 }

@@ -15,7 +15,7 @@ import java.util.stream.IntStream;
 import org.apache.spark.TaskContext;
 import org.apache.spark.TaskKilledException;
 import org.apache.spark.sql.Row;
-import org.apache.spark.sql.RowFactory;
+import org.apache.spark.sql.catalyst.expressions.GenericRowWithSchema;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -30,7 +30,7 @@ final class RowScorer implements Iterator<Row> {
   /** Batches that are read at once afterwards. The more, the fewer positions are padding. */
   private static final int WINDOW = 64;
 
-  /** The characters of a window. It ends with the text that reaches them. */
+  /** The characters of a window. It ends with the row that reaches them. */
   private static final long WINDOW_CHARACTERS = 16_000_000;
 
   private final Iterator<Row> rows;
@@ -106,41 +106,55 @@ final class RowScorer implements Iterator<Row> {
     long characters = 0;
     while (rows.hasNext() && window.size() < size && characters < WINDOW_CHARACTERS) {
       Item item = item(rows.next(), taken++);
-      characters += item.text().length();
+      characters += characters(item.row());
       window.add(item);
     }
     return window;
   }
 
+  /** The size of a row, other columns included: pictures beside texts fill the heap as well. */
+  private static long characters(Row row) {
+    long characters = 0;
+    for (int i = 0; i < row.length(); i++) {
+      Object value = row.get(i);
+      characters +=
+          value instanceof String text
+              ? text.length()
+              : value instanceof byte[] bytes ? bytes.length : 0;
+    }
+    return characters;
+  }
+
   private Item item(Row row, long place) {
-    String text = row.getAs(settings.text());
+    String text = settings.text().of(row);
     if (text == null) {
-      throw error(row, place, "the text (column %s) is null".formatted(settings.text()), null);
+      throw error(
+          row, place, "the text (column %s) is null".formatted(settings.text().name()), null);
     }
     if (text.length() > settings.longestText()) {
       throw error(
           row,
           place,
           "the text (column %s) has %,d characters, more than the %,d of longestText"
-              .formatted(settings.text(), text.length(), settings.longestText()),
+              .formatted(settings.text().name(), text.length(), settings.longestText()),
           null);
     }
     return new Item(row, place, text, adapter(row, place));
   }
 
   private @Nullable String adapter(Row row, long place) {
-    String column = settings.adapterColumn();
+    RowField column = settings.adapterColumn();
     if (column == null) {
       return settings.adapter();
     }
-    String name = row.getAs(column);
+    String name = column.of(row);
     if (name == null || !(name.equals(Composition.BASE) || model.adapters().containsKey(name))) {
       throw error(
           row,
           place,
           "the adapter (column %s) is %s; expected one of %s, or %s for none"
               .formatted(
-                  column,
+                  column.name(),
                   name == null ? "null" : "'" + name + "'",
                   model.adapters().keySet(),
                   Composition.BASE),
@@ -189,7 +203,8 @@ final class RowScorer implements Iterator<Row> {
     return settings.names().error(task.partitionId(), place, row, what, cause);
   }
 
-  private static Row joined(Row row, List<Object> more) {
+  /** A row that knows its columns: Spark may hand it to the user's next function as it is. */
+  private Row joined(Row row, List<Object> more) {
     Object[] values = new Object[row.length() + more.size()];
     for (int i = 0; i < row.length(); i++) {
       values[i] = row.get(i);
@@ -197,6 +212,6 @@ final class RowScorer implements Iterator<Row> {
     for (int i = 0; i < more.size(); i++) {
       values[row.length() + i] = more.get(i);
     }
-    return RowFactory.create(values);
+    return new GenericRowWithSchema(values, settings.result());
   }
 }

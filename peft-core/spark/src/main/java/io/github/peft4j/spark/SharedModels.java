@@ -17,7 +17,8 @@ import org.slf4j.LoggerFactory;
 
 /**
  * The models of this executor. The first task that needs a model loads it while the others wait.
- * When no task has used a model for a while, it is closed, which frees its native memory.
+ * If that fails, it has failed for all of them; a task that comes later tries again. When no task
+ * has used a model for a while, it is closed, which frees its native memory.
  */
 final class SharedModels {
 
@@ -36,6 +37,7 @@ final class SharedModels {
     private final String name;
     private @Nullable PeftModel model;
     private @Nullable HadoopFolders files;
+    private @Nullable Throwable failure;
     private int users;
     private long uses;
     private @Nullable Future<?> closing;
@@ -95,6 +97,10 @@ final class SharedModels {
     try {
       synchronized (shared) {
         PeftModel loaded = shared.model;
+        if (shared.failure != null) { // of a task that loaded while this one waited
+          throw new IllegalStateException(
+              "%s cannot be loaded: %s".formatted(model, shared.failure), shared.failure);
+        }
         if (loaded == null) {
           loaded = load(shared, model, device, configuration);
         }
@@ -102,6 +108,7 @@ final class SharedModels {
       }
     } catch (RuntimeException | Error e) {
       synchronized (this) {
+        models.remove(key, shared); // who comes from now on tries anew
         giveBack(key, shared, idle);
       }
       throw e;
@@ -123,6 +130,7 @@ final class SharedModels {
           "%.1f".formatted((System.nanoTime() - start) / 1e9));
       return loaded;
     } catch (RuntimeException | Error e) {
+      shared.failure = e;
       files.close();
       throw e;
     }

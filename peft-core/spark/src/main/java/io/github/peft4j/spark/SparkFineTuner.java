@@ -11,7 +11,6 @@ import java.util.stream.IntStream;
 import org.apache.spark.BarrierTaskContext;
 import org.apache.spark.SparkContext;
 import org.apache.spark.api.java.JavaSparkContext;
-import org.apache.spark.broadcast.Broadcast;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.util.SerializableConfiguration;
@@ -71,9 +70,13 @@ public final class SparkFineTuner {
     return new SparkFineTuner(model);
   }
 
-  /** Sets what adds the adapter to the model, on each executor. */
+  /**
+   * Sets what adds the adapter to the model, on each executor.
+   *
+   * @throws IllegalArgumentException if it cannot be serialised
+   */
   public SparkFineTuner adapt(AdapterSource adapter) {
-    this.adapter = adapter;
+    this.adapter = Serialised.require("what adapts the model", adapter);
     return this;
   }
 
@@ -135,10 +138,19 @@ public final class SparkFineTuner {
    * io.github.peft4j.data.reader.Table}.
    *
    * @param source makes the examples, on each executor
-   * @param columns the columns that it uses. None may be null in a row
+   * @param columns the columns that it uses, one or more. None may be null in a row
+   * @throws IllegalArgumentException if the source cannot be serialised
    */
   public SparkFineTuner examples(ExampleSource source, String... columns) {
-    this.roles = new RowRoles(List.of(columns), null, source);
+    if (columns.length == 0) {
+      throw new IllegalArgumentException("examples(…): name the columns that the source uses");
+    }
+    this.roles =
+        new RowRoles(
+            List.of(columns),
+            null,
+            Serialised.require("what makes the examples", source),
+            false);
     return this;
   }
 
@@ -157,9 +169,13 @@ public final class SparkFineTuner {
     return this;
   }
 
-  /** Sets epochs, batch size, learning rate and all else that a {@link FineTuner} has. */
+  /**
+   * Sets epochs, batch size, learning rate and all else that a {@link FineTuner} has.
+   *
+   * @throws IllegalArgumentException if it cannot be serialised
+   */
   public SparkFineTuner settings(Tuning tuning) {
-    this.tuning = tuning;
+    this.tuning = Serialised.require("what sets the training", tuning);
     return this;
   }
 
@@ -201,42 +217,49 @@ public final class SparkFineTuner {
                 + " prompt(template).answer(column) or examples(…)");
     AdapterSource source = require(adapter, "there is no adapter: call adapt(model -> …)");
     SparkContext context = data.sparkSession().sparkContext();
-    JavaSparkContext spark = JavaSparkContext.fromSparkContext(context);
+    requireFixedExecutors(context);
     String before = context.getLocalProperty("spark.job.description");
-    try {
-      context.setJobDescription("peft4j: checks and collects the rows of a training");
-      Broadcast<CollectedRows> training =
-          spark.broadcast(CollectedRows.of(data, "on", meaning, key, longestText));
-      Broadcast<CollectedRows> held =
-          validation == null
-              ? null
-              : spark.broadcast(
-                  CollectedRows.of(validation, "validateOn", meaning, key, longestText));
-      try {
-        context.setJobDescription(
-            "peft4j: trains an adapter of %s by %d tasks".formatted(model, tasks));
-        Progress progress = new Progress();
-        context.register(progress, Progress.NAME);
-        return run(
-            spark,
-            new TrainingTask(
-                model,
-                source,
-                tuning,
-                training,
-                held,
-                UUID.randomUUID().toString(),
-                checkpoints,
-                new SerializableConfiguration(context.hadoopConfiguration()),
-                progress));
-      } finally {
-        training.destroy();
-        if (held != null) {
-          held.destroy();
-        }
-      }
+    context.setJobDescription("peft4j: checks and collects the rows of a training");
+    try (CollectedRows training =
+            CollectedRows.of(data, "on", "", meaning, key, longestText);
+        CollectedRows held =
+            validation == null
+                ? null
+                : CollectedRows.of(
+                    validation,
+                    "validateOn",
+                    " of the validation data",
+                    meaning,
+                    key,
+                    longestText)) {
+      context.setJobDescription(
+          "peft4j: trains an adapter of %s by %d tasks".formatted(model, tasks));
+      Progress progress = new Progress();
+      context.register(progress, Progress.NAME);
+      return run(
+          JavaSparkContext.fromSparkContext(context),
+          new TrainingTask(
+              model,
+              source,
+              tuning,
+              training,
+              held,
+              UUID.randomUUID().toString(),
+              checkpoints,
+              new SerializableConfiguration(context.hadoopConfiguration()),
+              progress));
     } finally {
       context.setJobDescription(before);
+    }
+  }
+
+  /** Spark says the same, but only after the rows were collected. */
+  private static void requireFixedExecutors(SparkContext context) {
+    if (context.getConf().getBoolean("spark.dynamicAllocation.enabled", false)
+        && !context.isLocal()) {
+      throw new IllegalArgumentException(
+          "spark.dynamicAllocation.enabled is true, but the tasks of a training start all at once:"
+              + " set it to false");
     }
   }
 
@@ -272,6 +295,7 @@ public final class SparkFineTuner {
           .orElseThrow();
     } finally {
       spark.sc().removeSparkListener(log);
+      log.log(task.progress().value()); // no heartbeat tells the end
     }
   }
 

@@ -3,16 +3,15 @@ package io.github.peft4j.spark;
 import ai.djl.Device;
 import io.github.peft4j.Peft;
 import io.github.peft4j.PeftModel;
+import io.github.peft4j.composition.Composition;
 import io.github.peft4j.hub.HubModel;
-import java.io.ByteArrayOutputStream;
-import java.io.IOException;
-import java.io.ObjectOutputStream;
 import java.io.Serializable;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Objects;
 
 /**
  * A frozen model and its adapters, as each executor loads them:
@@ -63,9 +62,9 @@ public final class SparkModel implements Serializable {
    * @throws IllegalArgumentException if the source cannot be serialised
    */
   public static SparkModel of(String place, ModelSource source) {
-    SparkModel model = new SparkModel(place, source, Map.of());
-    model.key();
-    return model;
+    Objects.requireNonNull(place, "the place of the model");
+    return new SparkModel(
+        place, Serialised.require("the source of the model " + place, source), Map.of());
   }
 
   /**
@@ -74,9 +73,16 @@ public final class SparkModel implements Serializable {
    * @param name of the adapter, for the column that says which adapter a row has
    * @param place a folder on each host, a URI of a Hadoop file system, or a name on the Hugging
    *     Face hub
-   * @throws IllegalArgumentException if the name is taken
+   * @throws IllegalArgumentException if the name is taken or is that of no adapter
    */
   public SparkModel adapter(String name, String place) {
+    Objects.requireNonNull(name, "the name of the adapter");
+    Objects.requireNonNull(place, "the place of the adapter");
+    if (name.equals(Composition.BASE)) {
+      throw new IllegalArgumentException(
+          "adapter(\"%s\", …): the name says that a row has no adapter; take another one"
+              .formatted(name));
+    }
     Map<String, String> more = new LinkedHashMap<>(adapters);
     if (more.put(name, place) != null) {
       throw new IllegalArgumentException("there are two adapters of the name '" + name + "'");
@@ -91,17 +97,7 @@ public final class SparkModel implements Serializable {
 
   /** What tells this model from others: two models of the same key are one. */
   ByteBuffer key() {
-    ByteArrayOutputStream bytes = new ByteArrayOutputStream();
-    try (ObjectOutputStream out = new ObjectOutputStream(bytes)) {
-      out.writeObject(this);
-    } catch (IOException e) {
-      throw new IllegalArgumentException(
-          ("the source of the model %s cannot be sent to executors (%s): let it refer to local"
-                  + " variables that are texts, numbers or other serialisable values")
-              .formatted(place, e),
-          e);
-    }
-    return ByteBuffer.wrap(bytes.toByteArray());
+    return ByteBuffer.wrap(Serialised.bytes("the model " + place, this));
   }
 
   /**
@@ -112,7 +108,7 @@ public final class SparkModel implements Serializable {
   PeftModel load(Device device, HadoopFolders files) {
     PeftModel model = source.loader(files.local(place)).device(device).load();
     try {
-      adapters.forEach((name, at) -> model.loadAdapter(name, folder(files.local(at))));
+      adapters.forEach((name, at) -> model.loadAdapter(name, folder(name, files.local(at))));
       if (!adapters.isEmpty()) {
         model.activate();
       }
@@ -123,9 +119,18 @@ public final class SparkModel implements Serializable {
     }
   }
 
-  private static Path folder(String place) {
+  private static Path folder(String adapter, String place) {
     Path folder = Path.of(place);
-    return Files.isDirectory(folder) ? folder : HubModel.of(place).downloadAdapter();
+    if (Files.isDirectory(folder)) {
+      return folder;
+    }
+    if (folder.isAbsolute() || place.startsWith(".")) {
+      throw new IllegalArgumentException(
+          "the adapter '%s': this host has no folder %s; put it there, or give a URI of a shared"
+              .formatted(adapter, place)
+              + " file system");
+    }
+    return HubModel.of(place).downloadAdapter();
   }
 
   @Override

@@ -48,14 +48,16 @@ public final class SparkScorer {
    * @param adapterColumn which adapter a row has, or null
    * @param adapter the adapter of all rows, or null for none
    * @param longestText in characters
+   * @param result the columns of a scored row
    */
   record Settings(
-      String text,
+      RowField text,
       RowNames names,
-      @Nullable String adapterColumn,
+      @Nullable RowField adapterColumn,
       @Nullable String adapter,
       int batchSize,
-      int longestText)
+      int longestText,
+      StructType result)
       implements Serializable {}
 
   private SparkScorer(SparkModel model) {
@@ -161,10 +163,14 @@ public final class SparkScorer {
    * for a batch in each task.
    *
    * @param settings makes the settings on the executor; what it refers to is serialised
-   * @throws IllegalArgumentException if a column is missing or of another type
+   * @throws IllegalArgumentException if a column is missing or of another type, or if what makes
+   *     the settings cannot be serialised
    */
   public Dataset<Row> generate(Dataset<Row> rows, GenerationSource settings) {
-    return score(rows, new Scoring.Texts(settings), "answer");
+    return score(
+        rows,
+        new Scoring.Texts(Serialised.require("what makes the settings of generate", settings)),
+        "answer");
   }
 
   private Dataset<Row> score(Dataset<Row> rows, Scoring scoring, String name) {
@@ -172,16 +178,17 @@ public final class SparkScorer {
     if (text == null) {
       throw new IllegalArgumentException("there is no column of texts: call text(column)");
     }
-    Schemas.requireText(schema, "text", text);
-    if (key != null) {
-      Schemas.require(schema, "key", key);
-    }
-    if (adapterColumn != null) {
-      Schemas.requireText(schema, "adapterColumn", adapterColumn);
-    }
-    StructType result = Schemas.with(schema, scoring.fields(into == null ? name : into));
     Settings settings =
-        new Settings(text, new RowNames(key), adapterColumn, adapter(), batchSize, longestText);
+        new Settings(
+            Schemas.requireText(schema, "text", text),
+            new RowNames("", key == null ? null : Schemas.require(schema, "key", key)),
+            adapterColumn == null
+                ? null
+                : Schemas.requireText(schema, "adapterColumn", adapterColumn),
+            adapter(),
+            batchSize,
+            longestText,
+            Schemas.with(schema, scoring.fields(into == null ? name : into)));
     return rows.mapPartitions(
         new Partition(
             model,
@@ -190,7 +197,7 @@ public final class SparkScorer {
             idle,
             new SerializableConfiguration(
                 rows.sparkSession().sparkContext().hadoopConfiguration())),
-        Encoders.row(result));
+        Encoders.row(settings.result()));
   }
 
   private @Nullable String adapter() {

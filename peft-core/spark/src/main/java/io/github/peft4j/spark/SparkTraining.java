@@ -11,7 +11,8 @@ import java.util.List;
 import java.util.Map;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileSystem;
-import org.apache.spark.SparkContext;
+import org.apache.spark.sql.SparkSession;
+import scala.Option;
 
 /**
  * The result of a training on Spark.
@@ -45,6 +46,22 @@ public record SparkTraining(
     return losses.get(losses.size() - 1);
   }
 
+  /** The run in a line, without the losses and the adapter. */
+  @Override
+  public String toString() {
+    return "%,d steps from step %,d, attempt %d, final loss %.4f, %.1f s, %,.0f tokens/s%s"
+        .formatted(
+            steps,
+            firstStep,
+            attempt,
+            finalLoss(),
+            seconds,
+            tokensPerSecond,
+            evaluations.isEmpty()
+                ? ""
+                : ", best step %d: %s".formatted(bestStep, evaluations.get(bestStep)));
+  }
+
   /**
    * Saves the adapter, in the format that Hugging Face PEFT reads.
    *
@@ -54,7 +71,7 @@ public record SparkTraining(
   public void save(String place) {
     try {
       if (HadoopFolders.isUri(place)) {
-        upload(place, SparkContext.getOrCreate().hadoopConfiguration());
+        upload(place, configuration());
       } else {
         Path folder = Files.createDirectories(Path.of(place));
         for (Map.Entry<String, byte[]> file : adapter.entrySet()) {
@@ -67,6 +84,14 @@ public record SparkTraining(
     } catch (IOException e) {
       throw new UncheckedIOException("cannot save the adapter to " + place + ": " + e, e);
     }
+  }
+
+  /** That of the session, or of the class path if that was stopped. */
+  private static Configuration configuration() {
+    Option<SparkSession> session = SparkSession.getDefaultSession();
+    return session.isDefined()
+        ? session.get().sparkContext().hadoopConfiguration()
+        : new Configuration();
   }
 
   private void upload(String uri, Configuration configuration) throws IOException {

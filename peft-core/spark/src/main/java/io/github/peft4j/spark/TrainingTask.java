@@ -1,9 +1,10 @@
 package io.github.peft4j.spark;
 
+import ai.djl.engine.EngineException;
 import io.github.peft4j.PeftModel;
+import io.github.peft4j.advice.Advised;
 import io.github.peft4j.data.Examples;
 import io.github.peft4j.train.FineTuner;
-import io.github.peft4j.train.TrainingException;
 import io.github.peft4j.train.TrainingReport;
 import io.github.peft4j.train.evaluation.Metrics;
 import io.github.peft4j.train.report.CheckpointEvent;
@@ -11,28 +12,27 @@ import io.github.peft4j.train.report.EvaluationEvent;
 import io.github.peft4j.train.report.StartEvent;
 import io.github.peft4j.train.report.TrainingListener;
 import java.io.ByteArrayInputStream;
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.ObjectInputStream;
-import java.io.ObjectOutputStream;
 import java.io.Serializable;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.TreeMap;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.apache.spark.BarrierTaskContext;
 import org.apache.spark.SparkEnv;
 import org.apache.spark.TaskKilledException;
-import org.apache.spark.broadcast.Broadcast;
 import org.apache.spark.util.SerializableConfiguration;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * What one task of a training does. All tasks run at once, and wait for each other.
@@ -44,13 +44,19 @@ record TrainingTask(
     SparkModel model,
     AdapterSource adapter,
     Tuning tuning,
-    Broadcast<CollectedRows> training,
-    @Nullable Broadcast<CollectedRows> validation,
+    CollectedRows training,
+    @Nullable CollectedRows validation,
     String secret,
     @Nullable String checkpoints,
     SerializableConfiguration hadoop,
     Progress progress)
     implements Serializable {
+
+  private static final String TRAINING = "training.jsonl";
+  private static final String VALIDATION = "validation.jsonl";
+  private static final String RUN = "run";
+
+  private static final Logger LOG = LoggerFactory.getLogger(TrainingTask.class);
 
   /**
    * How a task has ended.
@@ -60,15 +66,8 @@ record TrainingTask(
    */
   record Outcome(@Nullable String error, @Nullable SparkTraining training) implements Serializable {
 
-    static final Outcome DONE = new Outcome(null, null);
-
-    /** This as bytes, whatever serialiser Spark has. */
-    byte[] bytes() throws IOException {
-      ByteArrayOutputStream bytes = new ByteArrayOutputStream();
-      try (ObjectOutputStream out = new ObjectOutputStream(bytes)) {
-        out.writeObject(this);
-      }
-      return bytes.toByteArray();
+    byte[] bytes() {
+      return Serialised.bytes("the result of a task", this);
     }
 
     static Outcome read(byte[] bytes) {
@@ -81,20 +80,67 @@ record TrainingTask(
   }
 
   Outcome run(BarrierTaskContext task) throws IOException {
-    Path work = Files.createTempDirectory("peft4j-training-");
+    Path work = LocalFolders.create("peft4j-training-");
     try (Prepared prepared = new Prepared(this, task, work)) {
-      List<String> errors =
-          Arrays.stream(task.allGather(prepared.error()))
-              .filter(error -> !error.isEmpty())
-              .distinct()
-              .toList();
+      String errors = errors(task, prepared.error());
       if (!errors.isEmpty()) {
-        return new Outcome(String.join("; ", errors), null);
+        return new Outcome(errors, null);
       }
-      return train(task, prepared, work);
+      Ending ending = train(task, prepared, work);
+      // A task that lost a neighbour hears here why. If that was killed, Spark ends this one, too.
+      errors = errors(task, ending.error());
+      if (!errors.isEmpty()) {
+        return new Outcome(errors, null);
+      }
+      if (ending.lost() != null) {
+        throw ending.lost();
+      }
+      return new Outcome(null, ending.training());
     } finally {
-      HadoopFolders.delete(work);
+      LocalFolders.delete(work);
     }
+  }
+
+  /** The errors of all tasks, each with the tasks that have it, or "". */
+  private static String errors(BarrierTaskContext task, String error) {
+    String[] all = task.allGather(error);
+    Map<String, List<Integer>> tasks = new LinkedHashMap<>();
+    for (int i = 0; i < all.length; i++) {
+      if (!all[i].isEmpty()) {
+        tasks.computeIfAbsent(all[i], e -> new ArrayList<>()).add(i);
+      }
+    }
+    return tasks.entrySet().stream()
+        .map(
+            entry ->
+                entry.getValue().size() == all.length
+                    ? entry.getKey()
+                    : names(task, entry.getValue()) + ": " + entry.getKey())
+        .collect(Collectors.joining("; "));
+  }
+
+  private static String names(BarrierTaskContext task, List<Integer> tasks) {
+    int first = tasks.get(0);
+    String host = task.getTaskInfos()[first].address().replaceFirst(":\\d+$", "");
+    return "task %d on %s".formatted(first, host)
+        + (tasks.size() == 1 ? "" : ", and %d more".formatted(tasks.size() - 1));
+  }
+
+  /**
+   * What an error says. Rows and checkpoints have their names outside of this host. An error that
+   * nobody foresaw says its class.
+   */
+  private String message(Exception e, Path work) {
+    boolean foreseen =
+        e instanceof IllegalArgumentException || e instanceof Advised || e instanceof RowException;
+    String message = foreseen ? String.valueOf(e.getMessage()) : e.toString();
+    message = training.named(message, work.resolve(TRAINING), "");
+    if (validation != null) {
+      message = validation.named(message, work.resolve(VALIDATION), "validation data: ");
+    }
+    return checkpoints == null
+        ? message
+        : message.replace(work.resolve(RUN).toString(), checkpoints);
   }
 
   /** A task's model and data, or why it has none. */
@@ -105,26 +151,26 @@ record TrainingTask(
     private @Nullable FineTuner tuner;
     private String error = "";
 
-    Prepared(TrainingTask settings, BarrierTaskContext task, Path work) throws IOException {
+    Prepared(TrainingTask settings, BarrierTaskContext task, Path work) {
       this.files = new HadoopFolders(settings.hadoop.value());
       try {
+        RemoteCheckpoints remote = settings.remote();
+        if (remote != null && task.partitionId() == 0) {
+          remote.requireWritable();
+        }
         PeftModel loaded = settings.model.load(TaskDevice.of(task), files);
         model = loaded;
         settings.adapter.adapt(loaded);
         tuner = settings.tuner(loaded, work);
-        if (settings.checkpoints != null) {
-          new RemoteCheckpoints(settings.checkpoints, settings.hadoop.value())
-              .download(settings.runs(work));
+        if (remote != null) {
+          remote.download(settings.runs(work));
         }
-      } catch (RowException e) {
-        error = String.valueOf(e.getMessage());
-      } catch (RuntimeException e) { // such as a file that this host lacks
-        error =
-            "task %d on %s: %s"
-                .formatted(
-                    task.partitionId(),
-                    host(),
-                    e instanceof IllegalArgumentException ? e.getMessage() : e);
+      } catch (IOException | RuntimeException e) { // such as a file that this host lacks
+        error = settings.message(e, work);
+        LOG.error("a training cannot start", e);
+      } catch (Error e) {
+        close();
+        throw e;
       }
     }
 
@@ -141,14 +187,19 @@ record TrainingTask(
     }
   }
 
+  private @Nullable RemoteCheckpoints remote() {
+    return checkpoints == null ? null : new RemoteCheckpoints(checkpoints, hadoop.value());
+  }
+
   private Path runs(Path work) throws IOException {
-    return Files.createDirectories(work.resolve("run"));
+    return Files.createDirectories(work.resolve(RUN));
   }
 
   private FineTuner tuner(PeftModel model, Path work) throws IOException {
-    FineTuner tuner = FineTuner.of(model).quiet().on(examples(training, model, work, "training"));
+    FineTuner tuner =
+        FineTuner.of(model).quiet().on(examples(training, model, work.resolve(TRAINING)));
     if (validation != null) {
-      tuner.validateOn(examples(validation, model, work, "validation"));
+      tuner.validateOn(examples(validation, model, work.resolve(VALIDATION)));
     }
     if (checkpoints != null) {
       tuner.checkpointTo(runs(work));
@@ -157,10 +208,10 @@ record TrainingTask(
     return tuner;
   }
 
-  private static Examples<?> examples(
-      Broadcast<CollectedRows> rows, PeftModel model, Path work, String name) throws IOException {
-    rows.value().requireLabels(model.base().task().labels());
-    return rows.value().examples(work.resolve(name + ".jsonl"));
+  private static Examples<?> examples(CollectedRows rows, PeftModel model, Path file)
+      throws IOException {
+    rows.requireLabels(model.base().task().labels());
+    return rows.examples(file);
   }
 
   /** The host of this executor, as other executors reach it. */
@@ -168,31 +219,61 @@ record TrainingTask(
     return SparkEnv.get().blockManager().blockManagerId().host();
   }
 
-  private Outcome train(BarrierTaskContext task, Prepared prepared, Path work) throws IOException {
-    FineTuner tuner = Objects.requireNonNull(prepared.tuner);
-    int rank = task.partitionId();
+  /**
+   * How this task's part has ended.
+   *
+   * @param error why another try would not help, or ""
+   * @param lost why another try may help, or null
+   * @param training the result, of the first task
+   */
+  private record Ending(
+      String error, @Nullable RuntimeException lost, @Nullable SparkTraining training) {}
+
+  private Ending train(BarrierTaskContext task, Prepared prepared, Path work) throws IOException {
     try (Ring.Door door = Ring.Door.open(host())) {
       List<String> addresses = List.of(task.allGather(door.address()));
-      try (Ring ring = new Ring(door, rank, addresses, secret, () -> requireAlive(task))) {
-        FirstStep first = new FirstStep();
-        tuner.among(ring).listener(first);
-        Uploads uploads = new Uploads();
-        if (rank == 0) {
-          tuner.listener(progress.listener());
-          if (checkpoints != null) {
-            tuner.listener(uploads);
+      try (Ring ring =
+          new Ring(door, task.partitionId(), addresses, secret, () -> requireAlive(task))) {
+        try {
+          return new Ending("", null, train(task, ring, prepared, work));
+        } catch (RuntimeException e) {
+          if (ring.isBroken()) {
+            return new Ending("", e, null);
           }
+          if (mayPass(e)) {
+            throw e;
+          }
+          LOG.error("a training has failed", e);
+          return new Ending(message(e, work), null, null);
         }
-        TrainingReport report = tuner.run();
-        uploads.requireDone();
-        requireLife(ring);
-        return rank == 0
-            ? new Outcome(null, result(task, prepared, report, first.step, work))
-            : Outcome.DONE;
       }
-    } catch (TrainingException | IllegalArgumentException e) {
-      return new Outcome(String.valueOf(e.getMessage()), null);
     }
+  }
+
+  /** Whether another try may help: of files, of native memory, of an executor that is shut down. */
+  private static boolean mayPass(RuntimeException e) {
+    return e instanceof UncheckedIOException
+        || e instanceof EngineException
+        || e instanceof TaskKilledException
+        || isShutDown();
+  }
+
+  private @Nullable SparkTraining train(
+      BarrierTaskContext task, Ring ring, Prepared prepared, Path work) throws IOException {
+    FineTuner tuner = Objects.requireNonNull(prepared.tuner);
+    FirstStep first = new FirstStep();
+    tuner.among(ring).listener(first);
+    Uploads uploads = new Uploads();
+    if (ring.rank() == 0) {
+      tuner.listener(progress.listener());
+      if (checkpoints != null) {
+        tuner.listener(uploads);
+      }
+    }
+    TrainingReport report = tuner.run();
+    uploads.requireDone();
+    requireLife(ring);
+    return ring.rank() == 0 ? result(task, prepared, report, first.step, work) : null;
   }
 
   private static void requireAlive(BarrierTaskContext task) {
@@ -203,16 +284,21 @@ record TrainingTask(
 
   /** A run that ended since an executor is shut down goes on when Spark tries it again. */
   private static void requireLife(Ring ring) {
-    boolean ends = false;
+    byte[] mine = {(byte) (isShutDown() ? 1 : 0)};
+    if (ring.gather(mine).stream().anyMatch(said -> said[0] == 1)) {
+      throw new UncheckedIOException(
+          new IOException("the executor of a task is shut down; the run can go on"));
+    }
+  }
+
+  private static boolean isShutDown() {
     try {
       Thread hook = new Thread(() -> {});
       Runtime.getRuntime().addShutdownHook(hook);
       Runtime.getRuntime().removeShutdownHook(hook);
+      return false;
     } catch (IllegalStateException e) {
-      ends = true;
-    }
-    if (ring.gather(new byte[] {(byte) (ends ? 1 : 0)}).stream().anyMatch(said -> said[0] == 1)) {
-      throw new IllegalStateException("the executor of a task is shut down; the run can go on");
+      return true;
     }
   }
 
@@ -233,9 +319,7 @@ record TrainingTask(
     @Override
     public void onCheckpoint(CheckpointEvent event) {
       try {
-        if (checkpoints != null) {
-          new RemoteCheckpoints(checkpoints, hadoop.value()).upload(event.folder());
-        }
+        Objects.requireNonNull(remote()).upload(event.folder());
       } catch (IOException e) {
         failure = e;
       }

@@ -4,8 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.IOException;
+import java.io.OutputStream;
 import java.io.UncheckedIOException;
 import java.net.InetAddress;
+import java.net.ServerSocket;
 import java.net.Socket;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
@@ -15,6 +17,7 @@ import java.util.Random;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Function;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -126,6 +129,77 @@ class RingTest {
       try (Ring ring = new Ring(door, 0, List.of(door.address()), "secret", () -> {})) {
         assertThat(ring.gather(new byte[] {7})).containsExactly(new byte[] {7});
       }
+    }
+  }
+
+  /** A process that waits for nobody but a stranger would wait long. */
+  @Test
+  void silentStrangersHoldUpNobody() throws IOException {
+    List<Socket> strangers = new ArrayList<>();
+    try (Ring.Door door = Ring.Door.open("127.0.0.1")) {
+      for (int i = 0; i < 40; i++) {
+        Socket stranger = new Socket();
+        strangers.add(stranger);
+        stranger.connect(door.server().getLocalSocketAddress(), 5_000);
+      }
+      int[] checks = {0};
+      try (Ring ring =
+          new Ring(
+              door,
+              0,
+              List.of(door.address()),
+              "secret",
+              () -> {
+                if (++checks[0] > 100) {
+                  throw new IllegalStateException("waits in vain");
+                }
+              })) {
+        assertThat(ring.gather(new byte[] {7})).containsExactly(new byte[] {7});
+      }
+    } finally {
+      for (Socket stranger : strangers) {
+        stranger.close();
+      }
+    }
+  }
+
+  /** The next process takes nothing more, while the one before it goes on. */
+  @Test
+  void aProcessThatIsToEndDoesNotWaitForTheNextToTakeAll() throws IOException {
+    float[] values = new float[1 << 23]; // a half is more than sockets hold
+    AtomicBoolean ends = new AtomicBoolean();
+    IllegalStateException end = new IllegalStateException("killed");
+    try (Ring.Door door = Ring.Door.open("127.0.0.1");
+        ServerSocket next = new ServerSocket(0, 1, InetAddress.getLoopbackAddress());
+        Socket neighbour = new Socket()) {
+      CompletableFuture<Void> before =
+          CompletableFuture.runAsync(
+              () -> {
+                try {
+                  neighbour.connect(door.server().getLocalSocketAddress());
+                  OutputStream out = neighbour.getOutputStream();
+                  out.write("secret".getBytes(StandardCharsets.UTF_8));
+                  out.write(new byte[4 * values.length / 2]);
+                  ends.set(true);
+                } catch (IOException e) {
+                  throw new UncheckedIOException(e);
+                }
+              });
+      try (Ring ring =
+          new Ring(
+              door,
+              0,
+              List.of(door.address(), "127.0.0.1:" + next.getLocalPort()),
+              "secret",
+              () -> {
+                if (ends.get()) {
+                  throw end;
+                }
+              })) {
+        assertThatThrownBy(() -> ring.sum(values)).isSameAs(end);
+        assertThat(ring.isBroken()).isFalse();
+      }
+      before.join();
     }
   }
 

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import ai.djl.ndarray.NDArray;
 import io.github.peft4j.Peft;
 import io.github.peft4j.PeftModel;
 import io.github.peft4j.data.ClassificationExample;
@@ -13,6 +14,8 @@ import io.github.peft4j.train.FineTuner;
 import io.github.peft4j.train.TrainingReport;
 import io.github.peft4j.train.report.StepEvent;
 import io.github.peft4j.train.report.TrainingListener;
+import io.github.peft4j.transformer.loss.CrossEntropy;
+import io.github.peft4j.transformer.loss.LabelLoss;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.FileAlreadyExistsException;
@@ -22,6 +25,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
 import java.util.stream.IntStream;
+import org.apache.spark.TaskContext;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.RowFactory;
@@ -44,7 +48,7 @@ class SparkFineTunerTest {
       new StructType()
           .add("id", DataTypes.LongType)
           .add("body", DataTypes.StringType)
-          .add("class", DataTypes.StringType);
+          .add("the.class", DataTypes.StringType);
 
   @TempDir static Path temp;
 
@@ -54,7 +58,10 @@ class SparkFineTunerTest {
   @BeforeAll
   static void start() throws IOException {
     bert = TinyModels.bert(temp.resolve("bert")).toString();
-    spark = LocalSpark.processes(2).getOrCreate();
+    spark =
+        LocalSpark.processes(2)
+            .config("spark.serializer", "org.apache.spark.serializer.KryoSerializer")
+            .getOrCreate();
   }
 
   @AfterAll
@@ -88,7 +95,7 @@ class SparkFineTunerTest {
         .adapt(SparkFineTunerTest::adapt)
         .on(data(rows))
         .text("body")
-        .label("class")
+        .label("the.class")
         .key("id")
         .tasks(2);
   }
@@ -281,11 +288,52 @@ class SparkFineTunerTest {
     assertThatThrownBy(() -> tuner(rows).run())
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessage(
-            "partition 0, id = 404: the label (column class) is 'd', expected one of the model's"
+            "partition 0, id = 404: the label (column the.class) is 'd', expected one of the model's"
                 + " [a, b, c]");
+    assertThatThrownBy(() -> tuner(rows(20)).validateOn(data(rows)).run())
+        .hasMessageStartingWith("partition 0 of the validation data, id = 404: the label (column");
     rows.set(4, RowFactory.create(404L, "w1".repeat(60), "a"));
     assertThatThrownBy(() -> tuner(rows).longestText(100).run())
         .hasMessageContaining("partition 0, id = 404: column body has 120 characters");
+    rows.set(4, RowFactory.create(404L, "", "a"));
+    assertThatThrownBy(() -> tuner(rows).run())
+        .hasMessageStartingWith("partition 0, id = 404 ('', 'a'): the example has no tokens");
+  }
+
+  /** What fails on one task alone ends the run, and is not tried again. */
+  @Test
+  void anErrorOfOneTaskSaysWhich() {
+    assertThatThrownBy(
+            () ->
+                tuner(rows(20))
+                    .settings(
+                        tuner -> {
+                          settings(tuner);
+                          if (TaskContext.getPartitionId() == 1) {
+                            tuner.objective(new Broken());
+                          }
+                        })
+                    .run())
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessage("task 1 on 127.0.0.1: java.lang.IllegalStateException: broken");
+  }
+
+  /** The usual loss, which fails in the end. */
+  private static final class Broken implements LabelLoss {
+    private int calls;
+
+    @Override
+    public NDArray of(NDArray logits, NDArray targets) {
+      if (++calls == 5) {
+        throw new IllegalStateException("broken");
+      }
+      return CrossEntropy.PLAIN.of(logits, targets);
+    }
+
+    @Override
+    public String toString() {
+      return CrossEntropy.PLAIN.toString();
+    }
   }
 
   @Test
@@ -295,17 +343,23 @@ class SparkFineTunerTest {
         .hasMessageContaining("checkpointEvery does nothing without checkpointTo(folder)");
     assertThatThrownBy(() -> tuner(rows(8)).text("body").label("clazz").run())
         .isInstanceOf(IllegalArgumentException.class)
-        .hasMessageContaining("the data has no column of this name; it has [id, body, class]");
+        .hasMessageContaining("the data has no column of this name; it has [id, body, the.class]");
     assertThatThrownBy(
             () ->
                 SparkFineTuner.of(SparkModel.of(temp.resolve("none").toString()))
                     .adapt(SparkFineTunerTest::adapt)
                     .on(data(rows(8)))
                     .text("body")
-                    .label("class")
+                    .label("the.class")
                     .tasks(2)
                     .run())
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("none");
+    assertThatThrownBy(() -> tuner(rows(8)).checkpointTo("file:" + bert + "/config.json/x").run())
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("/config.json/x\"): the folder cannot be written: ");
+    Object notSerialisable = new Object();
+    assertThatThrownBy(() -> tuner(rows(8)).settings(t -> t.steps(notSerialisable.hashCode())))
+        .hasMessageContaining("what sets the training cannot be sent to executors");
   }
 }

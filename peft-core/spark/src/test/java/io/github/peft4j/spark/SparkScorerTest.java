@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import ai.djl.Device;
 import ai.djl.modality.Classifications;
 import io.github.peft4j.Peft;
 import io.github.peft4j.PeftModel;
@@ -16,11 +17,15 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Random;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.IntStream;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.spark.api.java.function.MapFunction;
 import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Encoders;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.RowFactory;
 import org.apache.spark.sql.SparkSession;
@@ -60,7 +65,7 @@ class SparkScorerTest {
             LoraConfig.ofRank(4)
                 .targetModules("query", "value")
                 .initLoraWeights(LoraInitialization.RANDOM));
-        model.save(temp.resolve("adapter" + i).toString());
+        model.save(temp.resolve(i == 0 ? "adapter" : "adapter ä").toString());
       }
     }
     spark = LocalSpark.threads(2).getOrCreate();
@@ -95,8 +100,8 @@ class SparkScorerTest {
 
   private static SparkModel withAdapters() {
     return SparkModel.of(bert)
-        .adapter("first", temp.resolve("adapter0").toString())
-        .adapter("second", temp.resolve("adapter1").toUri().toString());
+        .adapter("first", temp.resolve("adapter").toString())
+        .adapter("second", "file:" + temp.resolve("adapter ä"));
   }
 
   @Test
@@ -113,8 +118,8 @@ class SparkScorerTest {
 
     assertThat(scored).hasSize(ROWS);
     try (PeftModel model = Peft.load(bert)) {
-      model.loadAdapter("first", temp.resolve("adapter0"));
-      model.loadAdapter("second", temp.resolve("adapter1"));
+      model.loadAdapter("first", temp.resolve("adapter"));
+      model.loadAdapter("second", temp.resolve("adapter ä"));
       model.activate();
       for (int i = 0; i < ROWS; i++) {
         Row row = scored.get(i);
@@ -135,7 +140,7 @@ class SparkScorerTest {
   @Test
   void embedsWithTheOnlyAdapter() {
     List<Row> scored =
-        SparkScorer.of(SparkModel.of(bert).adapter("first", temp.resolve("adapter0").toString()))
+        SparkScorer.of(SparkModel.of(bert).adapter("first", temp.resolve("adapter").toString()))
             .text("body")
             .into("vector")
             .embed(data(rows()))
@@ -143,7 +148,7 @@ class SparkScorerTest {
             .collectAsList();
 
     try (PeftModel model = Peft.load(bert)) {
-      model.loadAdapter("first", temp.resolve("adapter0"));
+      model.loadAdapter("first", temp.resolve("adapter"));
       for (Row row : scored) {
         List<Float> vector = new ArrayList<>(row.<Float>getList(3));
         float[] alone = model.embed(row.getString(1));
@@ -262,6 +267,9 @@ class SparkScorerTest {
     assertThatThrownBy(() -> SparkScorer.of(plain).text("text").classify(rows))
         .hasMessage(
             "text(\"text\"): the data has no column of this name; it has [id, body, tenant]");
+    assertThatThrownBy(
+            () -> SparkScorer.of(plain).text("body").classify(rows.crossJoin(rows.select("body"))))
+        .hasMessageContaining("text(\"body\"): the data has 2 columns of this name; it has [id, b");
     assertThatThrownBy(() -> SparkScorer.of(plain).text("id").classify(rows))
         .hasMessageContaining("of type bigint, expected string");
     assertThatThrownBy(() -> SparkScorer.of(plain).text("body").into("tenant").classify(rows))
@@ -276,6 +284,95 @@ class SparkScorerTest {
     assertThatThrownBy(
             () -> SparkModel.of("x", folder -> Peft.from(folder + notSerialisable.hashCode())))
         .hasMessageContaining("cannot be sent to executors");
+    assertThatThrownBy(
+            () ->
+                SparkScorer.of(plain)
+                    .text("body")
+                    .generate(
+                        rows,
+                        () -> GenerationConfig.greedy().maxNewTokens(notSerialisable.hashCode())))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("what makes the settings of generate cannot be sent to executors");
+    assertThatThrownBy(() -> plain.adapter(Composition.BASE, "anywhere"))
+        .hasMessageContaining("adapter(\"__base__\", …): the name says that a row has no adapter");
+  }
+
+  /** Spark hands scored rows to the next function as they are: they know their columns. */
+  @Test
+  void theResultMayBeScoredAgain() {
+    Dataset<Row> once =
+        SparkScorer.of(SparkModel.of(bert)).text("body").classify(data(rows()).limit(5));
+    Dataset<Row> twice = SparkScorer.of(SparkModel.of(bert)).text("body").into("second").embed(once);
+    List<String> labels =
+        twice
+            .map(
+                (MapFunction<Row, String>) row -> row.getAs("label") + "/" + row.length(),
+                Encoders.STRING())
+            .collectAsList();
+
+    assertThat(labels)
+        .containsExactlyElementsOf(
+            once.collectAsList().stream().map(row -> row.getString(3) + "/6").toList());
+  }
+
+  /** A row after the user's own function may know no columns. */
+  @Test
+  void readsRowsThatKnowNoColumns() {
+    Dataset<Row> made =
+        data(rows())
+            .map(
+                (MapFunction<Row, Row>)
+                    row -> RowFactory.create(row.get(0), row.get(1), row.get(2)),
+                Encoders.row(SCHEMA));
+
+    assertThat(
+            SparkScorer.of(SparkModel.of(bert)).text("body").key("id").classify(made).collectAsList())
+        .hasSize(ROWS);
+  }
+
+  /** Who waited for a load that failed does not load again; who comes later does. */
+  @Test
+  void aLoadFailsForAllThatWaitForIt() throws InterruptedException {
+    SharedModels models = new SharedModels();
+    SparkModel model = SparkModel.of("nowhere", Failing::load);
+    List<String> errors = Collections.synchronizedList(new ArrayList<>());
+    Runnable borrow =
+        () -> {
+          try {
+            models.borrow(model, Device.cpu(), new Configuration(), Duration.ZERO);
+          } catch (IllegalStateException e) {
+            errors.add(e.getMessage());
+          }
+        };
+    Thread second = new Thread(borrow);
+    Failing.second = second;
+    borrow.run();
+    second.join();
+
+    assertThat(Failing.COUNT).hasValue(1);
+    assertThat(errors)
+        .containsExactlyInAnyOrder(
+            "broken", "nowhere cannot be loaded: java.lang.IllegalStateException: broken");
+    borrow.run();
+    assertThat(Failing.COUNT).hasValue(2);
+  }
+
+  /** Fails when another thread waits for it. */
+  static final class Failing {
+    static final AtomicInteger COUNT = new AtomicInteger();
+    static volatile Thread second = new Thread();
+
+    private Failing() {}
+
+    static Peft.Loader load(String folder) {
+      if (COUNT.incrementAndGet() == 1) {
+        second.start();
+        while (second.getState() != Thread.State.BLOCKED) {
+          Thread.onSpinWait();
+        }
+      }
+      throw new IllegalStateException("broken");
+    }
   }
 
   @Test
@@ -286,5 +383,13 @@ class SparkScorerTest {
             .classify(data(rows()));
     assertThatThrownBy(scored::collectAsList).hasMessageContaining("missing");
     assertThat(Files.exists(temp.resolve("missing"))).isFalse();
+    String missing = temp.resolve("no adapter").toString();
+    assertThatThrownBy(
+            () ->
+                SparkScorer.of(SparkModel.of(bert).adapter("news", missing))
+                    .text("body")
+                    .classify(data(rows()))
+                    .collectAsList())
+        .hasMessageContaining("the adapter 'news': this host has no folder " + missing);
   }
 }

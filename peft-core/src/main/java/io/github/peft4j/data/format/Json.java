@@ -1,11 +1,11 @@
 package io.github.peft4j.data.format;
 
-import com.google.gson.Strictness;
 import com.google.gson.stream.JsonReader;
 import com.google.gson.stream.JsonToken;
 import io.github.peft4j.data.DataException;
 import io.github.peft4j.data.Quote;
 import io.github.peft4j.data.Values;
+import io.github.peft4j.io.StrictJsonReader;
 import java.io.IOException;
 import java.io.StringReader;
 import java.math.BigInteger;
@@ -51,10 +51,7 @@ public final class Json {
   }
 
   private static JsonReader reader(String text) {
-    JsonReader reader = new JsonReader(new StringReader(text));
-    reader.setStrictness(Strictness.STRICT);
-    reader.setNestingLimit(Values.MOST_DEPTH);
-    return reader;
+    return new StrictJsonReader(new StringReader(text), Values.MOST_DEPTH);
   }
 
   /**

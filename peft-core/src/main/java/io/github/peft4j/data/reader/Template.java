@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.Set;
 import java.util.function.Predicate;
 import java.util.function.UnaryOperator;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -109,6 +110,14 @@ final class Template {
   /** The columns that the template names. */
   Set<String> columns() {
     return columns;
+  }
+
+  /** The columns outside of sections, without which no row has a text. */
+  Set<String> needed() {
+    return parts.stream()
+        .filter(Column.class::isInstance)
+        .map(part -> ((Column) part).name())
+        .collect(Collectors.toCollection(LinkedHashSet::new));
   }
 
   /**

@@ -1,8 +1,8 @@
 package io.github.peft4j.io.safetensors;
 
-import com.google.gson.Strictness;
 import com.google.gson.stream.JsonReader;
 import com.google.gson.stream.JsonToken;
+import io.github.peft4j.io.StrictJsonReader;
 import java.io.Closeable;
 import java.io.IOException;
 import java.io.StringReader;
@@ -28,9 +28,7 @@ final class StrictJson implements Closeable {
   private StrictJson(String file, String part, String text) {
     this.file = file;
     this.part = part;
-    this.in = new JsonReader(new StringReader(text));
-    in.setStrictness(Strictness.STRICT);
-    in.setNestingLimit(32);
+    this.in = new StrictJsonReader(new StringReader(text), 32);
   }
 
   /**

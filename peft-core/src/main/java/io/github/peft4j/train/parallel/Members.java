@@ -12,8 +12,10 @@ import java.nio.charset.StandardCharsets;
 import java.util.BitSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.function.Supplier;
 import java.util.zip.CRC32;
 
@@ -101,6 +103,32 @@ public final class Members {
     group.sum(values);
     for (int i = 0; i < values.length; i++) {
       values[i] /= group.size();
+    }
+  }
+
+  /**
+   * Requires that the members have the same settings and data.
+   *
+   * @throws IllegalArgumentException if they have not; the message says which
+   */
+  public void requireSame(Map<String, String> settings) {
+    if (isAlone()) {
+      return;
+    }
+    Type type = new TypeToken<TreeMap<String, String>>() {}.getType();
+    List<Map<String, String>> all = this.<Map<String, String>>all(settings, type);
+    for (int rank = 1; rank < all.size(); rank++) {
+      Map<String, String> first = all.get(0);
+      Map<String, String> other = all.get(rank);
+      TreeSet<String> names = new TreeSet<>(first.keySet());
+      names.addAll(other.keySet());
+      names.removeIf(name -> Objects.equals(first.get(name), other.get(name)));
+      if (!names.isEmpty()) {
+        String name = names.first();
+        throw new IllegalArgumentException(
+            "member %d of the group has another %s: %s, and member 0 %s. All need the same settings, model and data, so let none depend on the process"
+                .formatted(rank, name, other.get(name), first.get(name)));
+      }
     }
   }
 

@@ -29,6 +29,18 @@ class ReadersTest {
   }
 
   @Test
+  void aTemplateSaysItsColumnsBeforeThereIsATable() {
+    TemplateColumns columns =
+        TemplateColumns.of("{a}{#b} in {b}{#c}{b}{c}{/c}{/b}{^d}none {e}{/d}{{f}}");
+    assertThat(columns.named()).containsExactly("a", "b", "c", "d", "e");
+    assertThat(columns.needed()).containsExactly("a");
+    assertThat(TemplateColumns.of("body").needed()).containsExactly("body");
+    assertThatThrownBy(() -> TemplateColumns.of("{a"))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("never closed");
+  }
+
+  @Test
   void jsonLinesWithLabels() throws IOException {
     Path file = file("{\"text\": \"good\", \"label\": \"pos\"}\n{\"label\": 3, \"text\": \"bad\"}");
 

@@ -114,6 +114,29 @@ class GroupTest {
   }
 
   @Test
+  void anotherSettingOfOneMemberIsAnError() {
+    assertThatThrownBy(
+            () ->
+                each(
+                    2,
+                    tuner -> {
+                      boolean first = Thread.currentThread().getName().endsWith("-1");
+                      tuner.batchSize(2).accumulate(2).learningRate(first ? 0.5 : 0.25);
+                    }))
+        .hasMessageContaining("of the group has another learning_rate: 0.")
+        .hasRootCauseInstanceOf(IllegalArgumentException.class);
+    assertThatThrownBy(
+            () ->
+                each(
+                    2,
+                    tuner -> {
+                      boolean first = Thread.currentThread().getName().endsWith("-1");
+                      tuner.batchSize(2).accumulate(2).evaluateEvery(first ? 2 : 3);
+                    }))
+        .hasMessageContaining("of the group has another evaluate_every: ");
+  }
+
+  @Test
   void oneThatStopsStopsAllAfterTheSameStep() {
     List<TrainingReport> members =
         each(

@@ -1,0 +1,17 @@
+package io.github.peft4j.spark;
+
+import java.io.Serializable;
+import org.apache.spark.sql.Row;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A column of rows. Its value is taken by its index, as a row need not know the names of its
+ * columns.
+ */
+record RowField(String name, int index) implements Serializable {
+
+  /** The value in a row. */
+  <T> @Nullable T of(Row row) {
+    return row.getAs(index);
+  }
+}
