@@ -25,12 +25,14 @@ import io.github.peft4j.train.step.Backpropagation;
 import io.github.peft4j.transformer.TransformerModel;
 import io.github.peft4j.transformer.config.Task;
 import io.github.peft4j.tuner.Trainable;
+import io.github.peft4j.tuner.TunerLayer;
 import io.github.peft4j.tuner.site.ActiveAdapters;
 import io.github.peft4j.tuner.training.ParameterGroup;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -241,7 +243,11 @@ record TrainingSetup(
             ? "objective " + objective + " may compare the examples of a batch"
             : training.active().composition().isByRow()
                 ? "the active adapters differ from row to row"
-                : null;
+                : training.active().all().stream()
+                    .map(TunerLayer::whyWholeBatches)
+                    .filter(Objects::nonNull)
+                    .findFirst()
+                    .orElse(null);
     if (reason != null) {
       throw new IllegalArgumentException(
           "%s computes batches in parts, but %s: %s a smaller batchSize or other activations"

@@ -4,6 +4,7 @@ import ai.djl.Device;
 import ai.djl.engine.EngineException;
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.AdapterTraining;
+import io.github.peft4j.advice.AdvisedException;
 import io.github.peft4j.kernel.RandomState;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
@@ -468,12 +469,14 @@ public final class Replicas implements AutoCloseable {
   }
 
   private RuntimeException named(Replica replica, RuntimeException e) {
-    String message = "%s, one of %d devices: %s".formatted(replica, size(), e.getMessage());
+    String place = "%s, one of %d devices".formatted(replica, size());
+    if (e instanceof IllegalArgumentException) {
+      return AdvisedException.at(place, e);
+    }
+    String message = place + ": " + e.getMessage();
     return e instanceof EngineException
         ? new EngineException(message, e)
-        : e instanceof IllegalArgumentException
-            ? new IllegalArgumentException(message, e)
-            : new IllegalStateException(message, e);
+        : new IllegalStateException(message, e);
   }
 
   /** Frees the copies. The user's model and its training stay open. */
