@@ -28,6 +28,7 @@ import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import org.slf4j.event.Level;
 
 /**
  * Loads frozen models, the entry point of peft4j.
@@ -305,7 +306,8 @@ public final class Peft {
         if (words != null) {
           limit(words, effective);
         }
-        LOG.debug("loaded {}: {}", origin, model);
+        LOG.atLevel(where.isSingle() ? Level.DEBUG : Level.INFO)
+            .log("loaded {}: {}", origin, model);
         return new PeftModel(
             model,
             words,
@@ -335,7 +337,9 @@ public final class Peft {
           TransformerModel model =
               OutOfDeviceMemoryException.guard(
                   () -> "loading %s in %s on %s".formatted(origin, in, where),
-                  () -> "Load it in fewer bits, by precision(…), or on another device(…)",
+                  () ->
+                      "Load it in fewer bits, by precision(…) or quantize(…), on another device(…),"
+                          + " or with its layers on several, by deviceMap(…)",
                   () -> Models.build(effective, source, task, where, in, seed, quantization));
           if (inBlocks && model.parameters().noneMatch(ParameterSite::isQuantized)) {
             LOG.info("{}: keepBlocks() keeps nothing: no weight of a layer is in blocks", origin);
@@ -372,7 +376,7 @@ public final class Peft {
       for (Device device : wanted.devices()) {
         if (device.isGpu() && device.getDeviceId() >= gpus) {
           throw new IllegalArgumentException(
-              ("device(%s): PyTorch finds %d CUDA GPUs here, and counts them from 0; without its"
+              ("there is no %s: PyTorch finds %d CUDA GPUs here, and counts them from 0; without its"
                       + " natives for CUDA it finds none, see docs/installation.md")
                   .formatted(device, gpus));
         }

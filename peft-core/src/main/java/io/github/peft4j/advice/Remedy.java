@@ -34,6 +34,10 @@ public enum Remedy {
   KEEP_LAST,
   /** Pass over steps whose loss is not finite. */
   SKIP_NON_FINITE,
+  /** Take larger batches, which several devices share. Value: the rows that are needed. */
+  ENLARGE_BATCH,
+  /** Give each device whole batches. Value: how many batches a step needs. */
+  ACCUMULATE,
   /** Compute less at a time, or in fewer bits. */
   TAKE_LESS_MEMORY,
   /** Load the model for another task. */

@@ -55,6 +55,12 @@ final class BatchPlan {
     return rowsAtOnce;
   }
 
+  /** In how many parts the batches of a step are computed, if they are full. */
+  int partsOfStep() {
+    int rows = Math.min(sampler.batchSize(), rowCount());
+    return accumulation * ((rows + rowsAtOnce - 1) / rowsAtOnce);
+  }
+
   /** Lets batches be computed in parts of this many rows at most. */
   void rowsAtOnce(int rows) {
     this.rowsAtOnce = Math.min(rows, sampler.batchSize());

@@ -139,16 +139,31 @@ public final class FineTuner {
    * draws, which belongs to a part. A run may be resumed on another number of devices, and keeps
    * its parts.
    *
-   * <p>Evaluations and samples are computed on the first device. {@link #run} refuses objectives
-   * that compare the examples of a batch, adapters that differ from row to row, and methods that
-   * read their batch as a whole, unless each device has a batch of its own: see {@link #accumulate}. An objective, a rule and an optimizer's
-   * settings of your own are called by a thread of each device at once.
+   * <p>The devices share the batches of an evaluation. Samples, and measures that generate texts,
+   * are computed on the first one. {@link #run} refuses objectives that compare the examples of a
+   * batch, adapters that differ from row to row, and methods that read their batch as a whole,
+   * unless each device has a batch of its own: see {@link #accumulate}. An objective, a rule and an
+   * optimizer's settings of your own are called by a thread of each device at once.
    *
    * @param first the device that the model is on
-   * @param more the others, such as {@code Device.gpu(1)}
+   * @param more the others, such as {@code Device.gpu(1)}; the CPU may be there several times
    */
   public FineTuner on(Device first, Device... more) {
-    this.devices = Stream.concat(Stream.of(first), Stream.of(more)).toList();
+    return on(Stream.concat(Stream.of(first), Stream.of(more)).toList());
+  }
+
+  /**
+   * Sets the devices of this host that compute each step together, as {@link #on(Device,
+   * Device...)} does.
+   *
+   * @param devices one or more, that of the model first. All GPUs are {@code
+   *     List.of(Engine.getEngine("PyTorch").getDevices())}
+   */
+  public FineTuner on(List<Device> devices) {
+    if (devices.isEmpty()) {
+      throw new IllegalArgumentException("on([]): expected one device or more");
+    }
+    this.devices = List.copyOf(devices);
     return this;
   }
 
@@ -291,8 +306,8 @@ public final class FineTuner {
 
   /**
    * Sets the number of examples in a batch, 1 or more; the default is 8. With {@link #packing}, it
-   * is the number of rows. A forward pass computes a batch, or the part of it that a device has:
-   * see {@link #on(Device, Device...)}.
+   * is the number of rows. On several devices it is that of all devices together: a forward pass
+   * computes a part of the batch. See {@link #on(Device, Device...)}.
    */
   public FineTuner batchSize(int batchSize) {
     this.batchSize = positive("batchSize", batchSize);

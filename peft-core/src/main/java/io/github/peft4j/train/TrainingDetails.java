@@ -86,7 +86,10 @@ public record TrainingDetails(
     Provenance.runningVersions()
         .forEach((name, version) -> known.put("version of " + name, version));
     known.put(
-        "device", tuner.devices.stream().map(Device::toString).collect(Collectors.joining(", ")));
+        "device",
+        tuner.devices.size() == 1
+            ? setup.training().base().place()
+            : tuner.devices.stream().map(Device::toString).collect(Collectors.joining(", ")));
     known.put("machine", machine());
     return known;
   }

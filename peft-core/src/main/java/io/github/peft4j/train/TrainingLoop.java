@@ -64,13 +64,13 @@ final class TrainingLoop {
     this.model = run.settings.model;
     this.setup = run.setup;
     this.adapter = run.setup.adapter();
-    this.evaluator = run.setup.evaluator(run.settings);
     this.checkpoints = run.settings.folder == null ? null : new Checkpoints(run.settings.folder);
     this.listeners = run.listeners;
     this.history = run.history;
     this.clock = run.clock;
     this.scaler = new LossScaler(run.settings.lossScaling());
     this.replicas = replicas;
+    this.evaluator = run.setup.evaluator(run.settings).sharing(replicas::measure);
     this.stepper = new Stepper(run.settings, run.setup, replicas, scaler);
     this.tensors = replicas.first().tensors();
     this.divergence = new Divergence(setup, evaluator, tensors, checkpoints);
@@ -126,6 +126,33 @@ final class TrainingLoop {
       stepper.findMicroBatch(state.step);
     }
     noteRows();
+    sayWhoComputes();
+  }
+
+  /** Parts that were cut for another number of devices may leave some of these idle. */
+  private void sayWhoComputes() {
+    int workers = replicas.workers();
+    if (workers == 1) {
+      return;
+    }
+    int parts = setup.plan().partsOfStep();
+    int rows = setup.plan().rowsAtOnce();
+    LOG.info(
+        "a step has {} parts of at most {} rows, which {} devices share{}",
+        parts,
+        rows,
+        workers,
+        replicas.members().isAlone() ? ": " + settings.devices : "");
+    if (parts % workers != 0) {
+      LOG.warn(
+          "a step has {} parts for {} devices: {} of them wait at its end. Take a batchSize that is a"
+              + " multiple of {}; a run that goes on from a checkpoint keeps the parts that it began"
+              + " with",
+          parts,
+          workers,
+          workers - parts % workers,
+          workers);
+    }
   }
 
   /** Batches that are computed as a whole need no number. */

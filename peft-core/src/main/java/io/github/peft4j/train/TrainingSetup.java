@@ -4,6 +4,8 @@ import io.github.peft4j.AdapterTraining;
 import io.github.peft4j.PeftModel;
 import io.github.peft4j.TextModel;
 import io.github.peft4j.adapter.Adapter;
+import io.github.peft4j.advice.AdvisedException;
+import io.github.peft4j.advice.Remedy;
 import io.github.peft4j.data.DataException;
 import io.github.peft4j.data.Examples;
 import io.github.peft4j.data.batch.BatchSampler;
@@ -33,6 +35,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -100,14 +103,25 @@ record TrainingSetup(
     int parts = Devices.partsOfBatch(workers, settings.accumulation);
     requireAlike(settings);
     if (settings.autoBatchSize) {
-      requireParts(training, objective, "autoBatchSize", "train without it, with");
+      whyWhole(training, objective)
+          .ifPresent(
+              why -> {
+                throw new IllegalArgumentException(
+                    "autoBatchSize computes batches in parts, but %s: train without it, with a smaller batchSize or other activations"
+                        .formatted(why));
+              });
     }
     if (parts > 1) {
-      requireParts(
-          training,
-          objective,
-          workers(settings),
-          "accumulate(%d), a batch for each device, with".formatted(workers));
+      whyWhole(training, objective)
+          .ifPresent(
+              why -> {
+                throw new AdvisedException(
+                    "%s would compute parts of batches, but %s".formatted(workers(settings), why),
+                    Remedy.ACCUMULATE.with(
+                        "accumulate(%d) with a smaller batchSize gives each a batch of its own"
+                            .formatted(workers),
+                        workers));
+              });
       requireRows(settings, parts);
     }
     Measures measures = settings.measures().of(objective);
@@ -210,7 +224,7 @@ record TrainingSetup(
 
   private static String workers(FineTuner settings) {
     return settings.group.size() == 1
-        ? "on%s".formatted(settings.devices)
+        ? "%d devices".formatted(settings.devices.size())
         : "a group of %d processes with %d devices each"
             .formatted(settings.group.size(), settings.devices.size());
   }
@@ -235,31 +249,26 @@ record TrainingSetup(
     }
   }
 
-  /** Refuses to compute batches in parts if that would be another step. */
-  private static void requireParts(
-      AdapterTraining training, Objective objective, String setting, String instead) {
-    String reason =
-        !objective.isSumOfExamples()
-            ? "objective " + objective + " may compare the examples of a batch"
-            : training.active().composition().isByRow()
-                ? "the active adapters differ from row to row"
-                : training.active().all().stream()
-                    .map(TunerLayer::whyWholeBatches)
-                    .filter(Objects::nonNull)
-                    .findFirst()
-                    .orElse(null);
-    if (reason != null) {
-      throw new IllegalArgumentException(
-          "%s computes batches in parts, but %s: %s a smaller batchSize or other activations"
-              .formatted(setting, reason, instead));
-    }
+  /** Why a batch is computed as a whole: its parts would be another step. */
+  private static Optional<String> whyWhole(AdapterTraining training, Objective objective) {
+    return !objective.isSumOfExamples()
+        ? Optional.of("objective " + objective + " may compare the examples of a batch")
+        : training.active().composition().isByRow()
+            ? Optional.of("the active adapters differ from row to row")
+            : training.active().all().stream()
+                .map(TunerLayer::whyWholeBatches)
+                .filter(Objects::nonNull)
+                .findFirst();
   }
 
   private static void requireRows(FineTuner settings, int parts) {
     if (settings.batchSize < parts) {
-      throw new IllegalArgumentException(
-          "%s computes each batch in %d parts, but batchSize is %d: the batch is that of all devices, take %d or more"
-              .formatted(workers(settings), parts, settings.batchSize, parts));
+      throw new AdvisedException(
+          "%s would compute each batch in %d parts, but a batch has %d rows"
+              .formatted(workers(settings), parts, settings.batchSize),
+          Remedy.ENLARGE_BATCH.with(
+              "Take batchSize(%d) or more: a batch is that of all devices together".formatted(parts),
+              parts));
     }
   }
 

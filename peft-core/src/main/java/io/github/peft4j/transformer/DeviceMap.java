@@ -8,12 +8,12 @@ import io.github.peft4j.kernel.device.FreeMemory;
 import io.github.peft4j.kernel.device.Home;
 import io.github.peft4j.kernel.device.Homes;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.TreeSet;
 import java.util.function.Predicate;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
@@ -140,20 +140,23 @@ public final class DeviceMap {
   }
 
   /**
-   * A copy with some layers of each stack on a device.
+   * A copy with some layers of each stack on a device. Of rules for the same layer, the last one
+   * counts.
    *
-   * @param from the first layer, from 0
-   * @param to the last layer
+   * @param from the first layer, counted from 0
+   * @param to the last layer, which is included
+   * @throws IllegalArgumentException if there are no such layers; a layer that the model has not is
+   *     found when it is loaded
    */
   public DeviceMap layers(int from, int to, Device device) {
-    return with(from, to, device, main.isGpu() && !device.isGpu());
+    return with("layers", from, to, device, main.isGpu() && !device.isGpu());
   }
 
-  private DeviceMap with(int from, int to, Device device, boolean onHost) {
+  private DeviceMap with(String method, int from, int to, Device device, boolean onHost) {
     if (from < 0 || to < from) {
       throw new IllegalArgumentException(
-          "layers(%d, %d): expected a first layer from 0, and a last one behind it"
-              .formatted(from, to));
+          "%s(%d, %d): expected the first layer, counted from 0, and the last one, not before it"
+              .formatted(method, from, to));
     }
     Rule rule =
         new Rule(
@@ -169,16 +172,22 @@ public final class DeviceMap {
    * A copy with some layers of each stack on the host. If the main device is the CPU, they are
    * there anyway.
    *
-   * @param from the first layer, from 0
-   * @param to the last layer
+   * @param from the first layer, counted from 0
+   * @param to the last layer, which is included
+   * @throws IllegalArgumentException as {@link #layers} does
    */
   public DeviceMap onHost(int from, int to) {
-    return with(from, to, main, true);
+    return with("onHost", from, to, main, true);
   }
 
   /** The device of all that belongs to no layer. */
   public Device main() {
     return main;
+  }
+
+  /** Whether it names one device alone, and no layers on the host. */
+  public boolean isSingle() {
+    return rules.isEmpty() && balanced.isEmpty();
   }
 
   private static boolean isChecked() {
@@ -209,15 +218,18 @@ public final class DeviceMap {
     Home first = new Home(main);
     homes.put(new Spot(main, 0, false), first);
     Map<String, Home> of = new LinkedHashMap<>();
-    Set<String> onHost = new TreeSet<>();
-    spots.forEach(
-        (name, spot) -> {
-          if (!spot.onHost()) {
-            of.put(name, homes.computeIfAbsent(spot, s -> new Home(s.device())));
-          } else if (main.isGpu() || isChecked()) {
-            onHost.add(name);
-          }
-        });
+    Set<String> onHost = new HashSet<>();
+    for (Layer layer : spots.isEmpty() ? List.<Layer>of() : layers) {
+      Spot spot = spots.getOrDefault(layer.name(), new Spot(main, 0, false));
+      if (!spot.onHost()) {
+        of.put(layer.name(), homes.computeIfAbsent(spot, s -> new Home(s.device())));
+      } else {
+        of.put(layer.name(), first);
+        if (main.isGpu() || isChecked()) {
+          onHost.add(layer.name());
+        }
+      }
+    }
     if (isChecked()) {
       homes.values().forEach(home -> Tensors.keepApart(home.manager()));
     }

@@ -381,6 +381,11 @@ public final class TransformerModel extends NamedBlock implements AdaptedModel, 
     return homes;
   }
 
+  /** Where it is, such as {@code gpu(0), model.layers.12 to model.layers.31 on gpu(1)}. */
+  public String place() {
+    return homes.toString();
+  }
+
   /** The precision that the model computes in. */
   public Precision precision() {
     return precision;

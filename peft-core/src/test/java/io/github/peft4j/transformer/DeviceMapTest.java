@@ -52,6 +52,12 @@ class DeviceMapTest {
       assertThat(homes.isOnHost("model.layers.2")).isTrue();
       assertThat(homes.of("model.layers.2")).as("computed there").isSameAs(homes.main());
       assertThat(homes.isSingle()).isFalse();
+      assertThat(homes)
+          .hasToString(
+              "cpu(), model.layers.1 on cpu(), model.layers.2 on the host, model.layers.3 on cpu()");
+    }
+    try (Homes homes = homes(DeviceMap.on(CPU).onHost(1, 3))) {
+      assertThat(homes).hasToString("cpu(), model.layers.1 to model.layers.3 on the host");
     }
   }
 
@@ -59,6 +65,7 @@ class DeviceMapTest {
   void oneDeviceIsSingle() {
     try (Homes homes = homes(DeviceMap.on(CPU))) {
       assertThat(homes.isSingle()).isTrue();
+      assertThat(homes).hasToString("cpu()");
     }
   }
 
@@ -99,6 +106,9 @@ class DeviceMapTest {
     assertThatIllegalArgumentException()
         .isThrownBy(() -> DeviceMap.on(CPU).layers(2, 1, CPU))
         .withMessageContaining("layers(2, 1)");
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> DeviceMap.on(CPU).onHost(2, 1))
+        .withMessageContaining("onHost(2, 1)");
     assertThatIllegalArgumentException()
         .isThrownBy(() -> DeviceMap.of(Map.of("model.layers.0", CPU)))
         .withMessageContaining("model.embed_tokens");

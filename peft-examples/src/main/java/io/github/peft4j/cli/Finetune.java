@@ -165,7 +165,7 @@ final class Finetune implements Callable<Integer> {
       throw new IllegalArgumentException(
           "--checkpoint-every does nothing without --checkpoints DIR: give that too");
     }
-    training.check();
+    training.check(model.where);
     validation.check();
     Mistakes.exclude("--adapter", adapter.adapter != null, "--method", method.method != null);
     Mistakes.exclude("--adapter", adapter.adapter != null, "--set", method.set != null);
@@ -181,7 +181,7 @@ final class Finetune implements Callable<Integer> {
 
   private void configure(FineTuner tuner, DataTask task, PeftModel loaded) {
     reading.configure(tuner);
-    training.configure(tuner);
+    training.configure(tuner, loaded.base().device());
     loss.configure(tuner);
     Mistakes.set("--seed", model.seed, tuner::seed);
     Mistakes.set("--checkpoints", checkpoints, tuner::checkpointTo);

@@ -1,10 +1,8 @@
 package io.github.peft4j.cli;
 
-import ai.djl.Device;
 import io.github.peft4j.Peft;
 import io.github.peft4j.PeftModel;
 import io.github.peft4j.kernel.Precision;
-import io.github.peft4j.kernel.PyTorch;
 import io.github.peft4j.pretrained.MiniLm;
 import io.github.peft4j.quantization.Quantization;
 import io.github.peft4j.quantization.named.Quantizations;
@@ -13,18 +11,16 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Iterator;
 import java.util.Optional;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
-/** Which model, and where it computes. */
+/** Which model, where and how it computes. */
 final class ModelOptions {
 
   private static final String MINILM = "minilm";
   private static final String QUANTIZE = "--quantize";
   private static final String KEEP_BLOCKS = "--keep-blocks";
-  private static final Pattern DEVICE = Pattern.compile("cpu|gpu(\\d{0,3})");
 
   @Option(
       names = "--model",
@@ -36,11 +32,7 @@ final class ModelOptions {
               + ", out of a jar.")
   @Nullable String model;
 
-  @Option(
-      names = "--device",
-      paramLabel = "cpu|gpu|gpuN",
-      description = "By default the first GPU, or the CPU if there is none.")
-  @Nullable String device;
+  @Mixin final DeviceOptions where = new DeviceOptions();
 
   @Option(
       names = "--precision",
@@ -85,6 +77,7 @@ final class ModelOptions {
   PeftModel load(Optional<Task> task) {
     String name = Mistakes.given("--model", model);
     Mistakes.exclude(QUANTIZE, quantize != null, KEEP_BLOCKS, keepBlocks);
+    where.check();
     String fewer = quantize;
     Quantization quantization =
         fewer == null ? null : Mistakes.at(QUANTIZE, () -> Quantizations.of(fewer));
@@ -93,9 +86,7 @@ final class ModelOptions {
             ? MiniLm.loader()
             : Mistakes.at("--model", () -> Peft.from(name));
     task.ifPresent(loader::task);
-    if (device != null) {
-      loader.device(device(device));
-    }
+    where.place(loader);
     if (precision != null) {
       loader.precision(precision);
     }
@@ -139,23 +130,5 @@ final class ModelOptions {
     } catch (IllegalStateException e) {
       throw new IllegalArgumentException("--model: " + e.getMessage(), e);
     }
-  }
-
-  private static Device device(String name) {
-    Matcher matcher = DEVICE.matcher(name);
-    if (!matcher.matches()) {
-      throw new IllegalArgumentException("--device is '" + name + "', expected cpu, gpu or gpu1");
-    }
-    String number = matcher.group(1);
-    if (number == null) {
-      return Device.cpu();
-    }
-    int gpu = number.isEmpty() ? 0 : Integer.parseInt(number);
-    int there = PyTorch.engine().getGpuCount();
-    if (gpu >= there) {
-      throw new IllegalArgumentException(
-          "--device is " + name + ", but PyTorch sees " + there + " GPUs (counted from 0)");
-    }
-    return Device.gpu(gpu);
   }
 }

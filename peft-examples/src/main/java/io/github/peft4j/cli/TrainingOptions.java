@@ -1,6 +1,8 @@
 package io.github.peft4j.cli;
 
+import ai.djl.Device;
 import io.github.peft4j.examples.bench.Optimizers;
+import io.github.peft4j.examples.bench.Placement;
 import io.github.peft4j.train.FineTuner;
 import io.github.peft4j.train.step.Activations;
 import org.jspecify.annotations.Nullable;
@@ -16,6 +18,8 @@ final class TrainingOptions {
     CONSTANT
   }
 
+  private static final String DEVICES = "--devices";
+
   @Option(names = "--epochs", paramLabel = "N", description = "Passes over the data; 3 by default.")
   @Nullable Integer epochs;
 
@@ -23,9 +27,17 @@ final class TrainingOptions {
   @Nullable Long steps;
 
   @Option(
+      names = DEVICES,
+      paramLabel = "N",
+      description =
+          "Trains on N GPUs at once, from --device on, each with a copy of the model; 1 by default.")
+  @Nullable Integer devices;
+
+  @Option(
       names = "--batch-size",
       paramLabel = "N",
-      description = "Examples, or packed rows, of a forward pass; 8 by default.")
+      description =
+          "Examples, or packed rows, of a forward pass, of all devices together; 8 by default.")
   @Nullable Integer batchSize;
 
   @Option(
@@ -108,7 +120,13 @@ final class TrainingOptions {
               + " runs once for each example.")
   @Nullable Long keepStates;
 
-  void configure(FineTuner tuner) {
+  /**
+   * Gives the settings to a training.
+   *
+   * @param first the device of the model
+   */
+  void configure(FineTuner tuner, Device first) {
+    Mistakes.set(DEVICES, devices, n -> tuner.on(Placement.devices(DEVICES, n, first)));
     Mistakes.set("--epochs", epochs, tuner::epochs);
     Mistakes.set("--steps", steps, tuner::steps);
     Mistakes.set("--batch-size", batchSize, tuner::batchSize);
@@ -132,8 +150,16 @@ final class TrainingOptions {
     }
   }
 
-  /** What the library would only find after the model is loaded. */
-  void check() {
+  /**
+   * What the library would only find after the model is loaded.
+   *
+   * @param where the model is to be
+   */
+  void check(DeviceOptions where) {
+    if (devices != null) {
+      Mistakes.exclude(DEVICES, true, DeviceOptions.MAP, where.map != null);
+      Placement.devices(DEVICES, devices, where.main());
+    }
     Mistakes.exclude("--epochs", epochs != null, "--steps", steps != null);
     Mistakes.exclude("--packing", packing, "--bucket-by-length", bucketByLength);
     Mistakes.exclude("--packing", packing, "--keep-states", keepStates != null);

@@ -39,9 +39,16 @@ final class Words {
       case KEEP_LAST ->
           "Leave out --keep-best and --stop-early; the adapter of the last step is saved then";
       case SKIP_NON_FINITE -> "To pass over some of them, give --skip-non-finite N";
+      case ENLARGE_BATCH ->
+          "Give --batch-size %s or more, which is that of all devices together"
+              .formatted(advice.value());
+      case ACCUMULATE ->
+          "Give --accumulate %s, with a smaller --batch-size: each has a batch of its own then"
+              .formatted(advice.value());
       case TAKE_LESS_MEMORY ->
           "For a training, give --auto-batch-size, --activations recomputed or a smaller"
-              + " --max-length; otherwise give fewer texts at a time, or --precision bfloat16";
+              + " --max-length; otherwise give fewer texts at a time, or --precision bfloat16, or spread the"
+              + " model over several GPUs by --device-map balanced";
       case LOAD_FOR_TASK ->
           "Take a model for that task, or a command that has --task: finetune, evaluate, merge";
       case LOAD_WITH_LABELS ->

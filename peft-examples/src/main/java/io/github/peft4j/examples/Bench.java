@@ -1,6 +1,5 @@
 package io.github.peft4j.examples;
 
-import ai.djl.Device;
 import io.github.peft4j.PeftModel;
 import io.github.peft4j.data.reader.Data;
 import io.github.peft4j.examples.bench.BusyThreads;
@@ -9,16 +8,18 @@ import io.github.peft4j.examples.bench.Measurement;
 import io.github.peft4j.examples.bench.Method;
 import io.github.peft4j.examples.bench.Optimizers;
 import io.github.peft4j.examples.bench.Packed;
+import io.github.peft4j.examples.bench.Placement;
 import io.github.peft4j.examples.bench.Serving;
 import io.github.peft4j.examples.bench.Shape;
 import io.github.peft4j.examples.bench.UnsoundException;
 import io.github.peft4j.kernel.Precision;
-import io.github.peft4j.kernel.PyTorch;
 import io.github.peft4j.transformer.DeviceMap;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.stream.IntStream;
+import java.util.Map;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -70,8 +71,8 @@ public final class Bench {
           [--warm-up N]       steps before, in which the JVM compiles: 10 by default, 3 of decode
           [--steps N]         measured steps, 8 by default
           [--devices N]       trains on one device, and on N together: --batch sequences on each
-          [--device-map NAME]  layers on several GPUs: balanced over all, or the number of the
-                              first layer on the second
+          [--device-map NAME]  layers on several GPUs: balanced over all, or their numbers, as in
+                              16-31=gpu1, or 8-31=host
           [--host-layers N]   keeps the last N layers on the host
           [--precision NAME]  float32, bfloat16, float16 or float64
           [--quantize NAME]   keeps frozen weights in fewer bits: nf4, nf4-double, fp4, fp4-double,
@@ -131,7 +132,12 @@ public final class Bench {
 
   /** One, and as many as are asked for: both in one call can be compared. */
   private int[] devices() {
-    return arguments.has("devices") ? new int[] {1, arguments.count("devices", 2)} : new int[] {0};
+    if (!arguments.has("devices")) {
+      return new int[] {0};
+    }
+    int devices = arguments.count("devices", 2);
+    Placement.devices("--devices", devices, Placement.first()); // before one is measured alone
+    return new int[] {1, devices};
   }
 
   private List<String> cases() {
@@ -159,22 +165,19 @@ public final class Bench {
 
   /** Where the layers are; null for all on one device. */
   private @Nullable DeviceMap deviceMap(Shape shape) {
-    int last = shape.layers() - 1;
     if (arguments.has("host-layers")) {
-      int first = shape.layers() - arguments.count("host-layers", 1);
-      Device main = PyTorch.engine().getGpuCount() > 0 ? Device.gpu() : Device.cpu();
-      return DeviceMap.on(main).onHost(Math.max(0, first), last);
+      int first = Math.max(0, shape.layers() - arguments.count("host-layers", 1));
+      return DeviceMap.on(Placement.first()).onHost(first, shape.layers() - 1);
     }
-    String map = arguments.text("device-map", "");
-    if (map.equals("balanced")) {
-      return DeviceMap.balanced(
-          IntStream.range(0, PyTorch.engine().getGpuCount())
-              .mapToObj(Device::gpu)
-              .toArray(Device[]::new));
+    if (!arguments.has("device-map")) {
+      return null;
     }
-    return map.isEmpty()
-        ? null
-        : DeviceMap.on(Device.gpu(0)).layers(arguments.count("device-map", 1), last, Device.gpu(1));
+    Map<String, Optional<String>> places = new LinkedHashMap<>();
+    for (String place : arguments.list("device-map", "")) {
+      String[] parts = place.split("=", 2);
+      places.put(parts[0], parts.length < 2 ? Optional.empty() : Optional.of(parts[1]));
+    }
+    return Placement.map("--device-map", Placement.first(), places);
   }
 
   private void measure(Measurement measurement) {

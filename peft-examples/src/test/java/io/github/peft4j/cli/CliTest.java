@@ -646,6 +646,61 @@ class CliTest {
   }
 
   @Test
+  void trainsOnSeveralDevices() {
+    Path adapter = folder.resolve("adapter");
+    Path report = folder.resolve("report.html");
+    assertFine(
+        finetune(
+            "--devices", 2, "--device", "cpu", "--batch-size", 4, "--steps", 1, "--quiet",
+            "--output", adapter, "--report", report));
+    assertThat(out()).contains("2 rows at once");
+    assertThat(report).content().contains("cpu(), cpu()");
+
+    assertFine(finetune("--devices", 2, "--device", "cpu", "--dry-run"));
+    assertThat(out()).contains("devices: 2\n");
+    assertMistake(finetune("--devices", 0, "--dry-run"), "--devices is 0, expected 1 or more");
+    assertMistake(
+        finetune("--devices", 2, "--device-map", "1=host", "--dry-run"),
+        "--devices and --device-map exclude each other");
+    assertMistake(
+        finetune("--devices", 3, "--device", "cpu", "--batch-size", 2, "--dry-run"),
+        "Give --batch-size 3 or more");
+  }
+
+  @Test
+  void devicesThatCompareABatchNeedOneEach() throws IOException {
+    data = write("pairs.csv", "anchor,positive\nw3 w4,w5\nw6 w7,w8\n");
+    assertMistake(
+        finetune("--devices", 2, "--device", "cpu", "--task", "embeddings", "--dry-run"),
+        "Give --accumulate 2");
+  }
+
+  @Test
+  void layersAreOnSeveralDevices() throws IOException {
+    Path adapter = folder.resolve("adapter");
+    data = write("train.jsonl", "{\"prompt\": \"w3\", \"completion\": \" w5\"}\n");
+    Path settings =
+        write("run.yaml", "device: cpu\ndevice-map: {0: cpu, 1: host}\nsteps: 1\nset: {r: 2}\n");
+    assertFine(finetune("--settings", settings, "--quiet", "--output", adapter));
+    assertFine(finetune("--settings", settings, "--dry-run"));
+    assertThat(out()).contains("device-map:\n  '0': cpu\n  '1': host\n");
+    assertFine(
+        run("evaluate", "--model", model, "--adapter", adapter, "--data", data, "--device-map",
+            "0-1=host"));
+
+    assertMistake(
+        finetune("--device-map", "0-9", "--dry-run"),
+        "--device-map is '0-9', expected balanced alone, or layers with their device");
+    assertMistake(
+        finetune("--device-map", "3-1=host", "--dry-run"), "the first layer and then the last one");
+    assertMistake(
+        finetune("--device-map", "0-1=gpu99", "--dry-run"), "--device-map 0-1 is gpu99, but");
+    assertMistake(
+        finetune("--device-map", "balanced", "--device", "cpu", "--dry-run"),
+        "--device and --device-map balanced exclude each other");
+  }
+
+  @Test
   void trainsOnWeightsInFewerBits() {
     Path adapter = folder.resolve("adapter");
     assertFine(

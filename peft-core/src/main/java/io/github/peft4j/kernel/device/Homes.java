@@ -6,7 +6,7 @@ import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.Map;
 import java.util.Set;
-import java.util.stream.Collectors;
+import java.util.StringJoiner;
 
 /**
  * Where the modules of a model are. All that belongs to no layer is on the main device; each layer
@@ -21,8 +21,8 @@ public final class Homes implements AutoCloseable {
   /**
    * Creates the homes.
    *
-   * @param layers by the name of the layer, such as {@code model.layers.3}; those that are missing
-   *     are on the main device
+   * @param layers by the name of the layer, such as {@code model.layers.3}, in the model's order;
+   *     those that are missing are on the main device
    * @param onHost the names of layers whose weights wait on the host
    */
   public Homes(Home main, Map<String, Home> layers, Set<String> onHost) {
@@ -76,9 +76,34 @@ public final class Homes implements AutoCloseable {
     return all;
   }
 
+  /** Such as {@code gpu(0), model.layers.12 to model.layers.31 on gpu(1)}. */
   @Override
   public String toString() {
-    return all().stream().map(Home::toString).collect(Collectors.joining(", "));
+    StringJoiner text = new StringJoiner(", ").add(main.toString());
+    String first = "";
+    String last = "";
+    String place = "";
+    for (String layer : layers.keySet()) {
+      if (!place(layer).equals(place)) {
+        addRun(text, first, last, place);
+        first = layer;
+        place = place(layer);
+      }
+      last = layer;
+    }
+    addRun(text, first, last, place);
+    return text.toString();
+  }
+
+  /** Where a layer is, if it is not as all that is in no layer. */
+  private String place(String layer) {
+    return isOnHost(layer) ? "the host" : of(layer) == main ? "" : of(layer).toString();
+  }
+
+  private static void addRun(StringJoiner text, String first, String last, String place) {
+    if (!place.isEmpty()) {
+      text.add(first + (first.equals(last) ? "" : " to " + last) + " on " + place);
+    }
   }
 
   /** Frees the tensors of all. */

@@ -24,8 +24,11 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.BiConsumer;
 import java.util.function.BooleanSupplier;
 import java.util.function.LongSupplier;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -49,6 +52,35 @@ public final class Evaluator {
   private final EncodingSettings reading;
   private final Objective objective;
   private final Measures measures;
+  private final Copies copies;
+
+  /** A model and its copies on other devices. */
+  @FunctionalInterface
+  public interface Copies {
+
+    /**
+     * Lets the model and each of its copies do something, all at once.
+     *
+     * @param work gets the model or a copy, and the objective for it. It may be called by several
+     *     threads
+     */
+    void each(BiConsumer<TextModel, Objective> work);
+  }
+
+  /**
+   * What a batch gives.
+   *
+   * @param units what the sum of its losses is divided by; 0 if nothing counts
+   * @param sums the sum of the losses, and of what the objective reports, by name
+   * @param predictions those of the first of parallel adapters, one for each row, then those of the
+   *     second, …; none if no measure needs them
+   */
+  private record Measured(
+      double units, Map<String, Double> sums, Hits hits, Prediction[] predictions) {
+
+    static final Prediction[] NO_PREDICTIONS = {};
+    static final Measured NOTHING = new Measured(0, Map.of(), Hits.NONE, NO_PREDICTIONS);
+  }
 
   /**
    * Creates an evaluator.
@@ -85,7 +117,8 @@ public final class Evaluator {
         tokens,
         EncodingSettings.of(maxLength),
         Objective.of(model),
-        Measures.of(model.base().task()).of(Objective.of(model)));
+        Measures.of(model.base().task()).of(Objective.of(model)),
+        null);
   }
 
   private Evaluator(
@@ -94,7 +127,8 @@ public final class Evaluator {
       LongSupplier tokens,
       EncodingSettings reading,
       Objective objective,
-      Measures measures) {
+      Measures measures,
+      @Nullable Copies copies) {
     if (rows < 1) {
       throw new IllegalArgumentException("batchSize is " + rows + ", expected 1 or more");
     }
@@ -104,17 +138,36 @@ public final class Evaluator {
     this.reading = reading;
     this.objective = objective.inEvaluation();
     this.measures = measures;
+    this.copies = copies == null ? work -> work.accept(model, objective) : copies;
     this.collator = new Collator(model.base().padId(model.tokenizer().padId()));
   }
 
   /** This evaluator with another loss and other measures than those of the model's task. */
   public Evaluator measuring(Objective objective, Measures measures) {
-    return new Evaluator(model, rows, tokens, reading, objective, measures);
+    return new Evaluator(model, rows, tokens, reading, objective, measures, null);
   }
 
   /** This evaluator with other settings of how examples become ids. */
   public Evaluator reading(EncodingSettings settings) {
-    return new Evaluator(model, rows, tokens, settings, objective, measures);
+    return new Evaluator(model, rows, tokens, settings, objective, measures, null);
+  }
+
+  /**
+   * This evaluator with copies of its model, which share the batches. What it measures is the same,
+   * bit by bit, if their devices are of one kind. Measures that generate or compare all examples
+   * have the model alone.
+   *
+   * @param copies the model itself, and its copies
+   */
+  public Evaluator sharing(Copies copies) {
+    return new Evaluator(model, rows, tokens, reading, objective, measures, copies);
+  }
+
+  /** This evaluator on a copy of the model. */
+  private Evaluator on(TextModel copy, Objective own) {
+    return copy == model
+        ? this
+        : new Evaluator(copy, rows, tokens, reading, own, measures, null);
   }
 
   /** Measures the model, with its active adapters, on examples. */
@@ -136,9 +189,26 @@ public final class Evaluator {
    * @return nothing if it gave up
    */
   public Optional<Metrics> evaluate(EncodedDataset data, BooleanSupplier givesUp) {
-    try (ModelCall call = model.newCall()) {
-      return evaluate(data, givesUp, call);
-    }
+    List<int[]> batches = batches(data);
+    Measured[] measured = new Measured[batches.size()];
+    AtomicInteger next = new AtomicInteger();
+    copies.each(
+        (copy, own) -> {
+          Evaluator there = on(copy, own);
+          try (ModelCall call = copy.newCall()) {
+            for (int i = next.getAndIncrement();
+                i < measured.length && !givesUp.getAsBoolean();
+                i = next.getAndIncrement()) {
+              measured[i] = there.measure(data, batches.get(i), call);
+            }
+          } catch (RuntimeException | Error e) {
+            next.set(measured.length); // the others end
+            throw e;
+          }
+        });
+    return Arrays.asList(measured).contains(null)
+        ? Optional.empty()
+        : Optional.of(metrics(data, batches, measured));
   }
 
   /**
@@ -163,47 +233,56 @@ public final class Evaluator {
     return Optional.of(new Metrics(all));
   }
 
-  private Optional<Metrics> evaluate(EncodedDataset data, BooleanSupplier givesUp, ModelCall call) {
+  private Measured measure(EncodedDataset data, int[] chosen, ModelCall call) {
+    Batch batch = collator.collate(data.select(chosen));
+    double units = call.adapters().composition().replicas() * units(batch, call);
+    if (units == 0 && !measures.needPredictions()) {
+      return Measured.NOTHING;
+    }
+    return OutOfDeviceMemoryException.guard(
+        () -> "evaluation of a " + batch,
+        () -> ADVICE,
+        () -> {
+          try (Scope scope = new Scope();
+              Pass pass = call.pass();
+              ModelRun run = run(batch, pass)) {
+            Prediction[] predictions =
+                measures.needPredictions()
+                    ? predictions(data, chosen, run, pass)
+                    : Measured.NO_PREDICTIONS;
+            if (units == 0) {
+              return new Measured(0, Map.of(), Hits.NONE, predictions);
+            }
+            Map<String, Double> sums = new LinkedHashMap<>();
+            sums.put(Metrics.LOSS, loss(run));
+            sums.putAll(run.reported());
+            Hits hits = measures.hasAccuracy() ? Hits.of(run) : Hits.NONE;
+            return new Measured(units, sums, hits, predictions);
+          }
+        });
+  }
+
+  /** Adds up what batches gave, in their order. */
+  private Metrics metrics(EncodedDataset data, List<int[]> batches, Measured[] measured) {
     double units = 0;
     Map<String, Double> sums = new LinkedHashMap<>();
     sums.put(Metrics.LOSS, 0.0);
     Hits hits = Hits.NONE;
-    int replicas = call.adapters().composition().replicas();
-    Prediction[] predictions =
-        new Prediction[measures.needPredictions() ? replicas * data.size() : 0];
-    for (int[] chosen : batches(data)) {
-      if (givesUp.getAsBoolean()) {
-        return Optional.empty();
+    Prediction[] predictions = Measured.NO_PREDICTIONS;
+    for (int i = 0; i < measured.length; i++) {
+      int[] chosen = batches.get(i);
+      units += measured[i].units();
+      measured[i].sums().forEach((name, value) -> sums.merge(name, value, Double::sum));
+      hits = hits.and(measured[i].hits());
+      Prediction[] of = measured[i].predictions();
+      if (predictions.length == 0) {
+        predictions = new Prediction[of.length / chosen.length * data.size()];
       }
-      Batch batch = collator.collate(data.select(chosen));
-      double counted = replicas * units(batch, call);
-      if (counted == 0 && predictions.length == 0) {
-        continue;
+      for (int row = 0; row < of.length; row++) {
+        predictions[row / chosen.length * data.size() + chosen[row % chosen.length]] = of[row];
       }
-      Hits before = hits;
-      hits =
-          OutOfDeviceMemoryException.guard(
-              () -> "evaluation of a " + batch,
-              () -> ADVICE,
-              () -> {
-                try (Scope scope = new Scope();
-                    Pass pass = call.pass();
-                    ModelRun run = run(batch, pass)) {
-                  if (predictions.length > 0) {
-                    predict(data, chosen, run, pass, predictions);
-                  }
-                  return counted > 0 ? add(run, sums, before) : before;
-                }
-              });
-      units += counted;
     }
-    return Optional.of(metrics(sums, units, hits, data, List.of(predictions)));
-  }
-
-  private Hits add(ModelRun run, Map<String, Double> sums, Hits hits) {
-    sums.merge(Metrics.LOSS, loss(run), Double::sum);
-    run.reported().forEach((name, value) -> sums.merge(name, value, Double::sum));
-    return measures.hasAccuracy() ? hits.and(Hits.of(run)) : hits;
+    return metrics(sums, units, hits, data, List.of(predictions));
   }
 
   private Metrics metrics(
@@ -247,11 +326,11 @@ public final class Evaluator {
    * Predictions of parallel adapters follow each other: all of the first, all of the second, ….
    * Those of the first copy count if the objective asks for several.
    */
-  private void predict(
-      EncodedDataset data, int[] chosen, ModelRun run, Pass pass, Prediction[] predictions) {
+  private Prediction[] predictions(EncodedDataset data, int[] chosen, ModelRun run, Pass pass) {
     NDArray logits = Autograd.without(() -> model.base().head().logits(run.hidden(), pass));
     float[] values = Tensors.floats(logits);
-    int replicas = predictions.length / data.size();
+    int replicas = pass.adapters().composition().replicas();
+    Prediction[] predictions = new Prediction[replicas * chosen.length];
     int copied = objective.copies() * chosen.length;
     int width = values.length / (replicas * copied);
     int classes = (int) model.base().head().classes();
@@ -266,9 +345,9 @@ public final class Evaluator {
       float[][] of = new float[states][];
       Arrays.setAll(
           of, i -> Arrays.copyOfRange(values, first + i * classes, first + (i + 1) * classes));
-      predictions[row / chosen.length * data.size() + index] =
-          new Prediction(data.sourceOf(index), encoded, of);
+      predictions[row] = new Prediction(data.sourceOf(index), encoded, of);
     }
+    return predictions;
   }
 
   /** Whether the loss of a batch is finite. A batch without labels counts as finite. */

@@ -76,6 +76,11 @@ public final class Replica implements AutoCloseable {
     return training.base();
   }
 
+  /** What is minimised on this device. */
+  Objective objective() {
+    return objective;
+  }
+
   /** What the method and the training's rule do at each step. */
   public StepListener listener() {
     return update.listener();

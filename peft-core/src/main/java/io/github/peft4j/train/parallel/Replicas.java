@@ -4,10 +4,13 @@ import ai.djl.Device;
 import ai.djl.engine.EngineException;
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.AdapterTraining;
+import io.github.peft4j.TextModel;
 import io.github.peft4j.advice.AdvisedException;
+import io.github.peft4j.kernel.OutOfDeviceMemoryException;
 import io.github.peft4j.kernel.RandomState;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.train.objective.Objective;
 import io.github.peft4j.train.optimizer.Gradients;
 import io.github.peft4j.train.step.Backpropagation;
 import java.util.ArrayList;
@@ -20,6 +23,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.function.BiConsumer;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.function.Supplier;
@@ -89,6 +93,7 @@ public final class Replicas implements AutoCloseable {
         requireMeans();
       }
       for (Device device : more) {
+        LOG.info("copying the model to {}, for the time of the training", device);
         add(training.copy(device), settings);
       }
       others.forEach(other -> follow(other.replica(), 0, total));
@@ -157,6 +162,11 @@ public final class Replicas implements AutoCloseable {
     return 1 + others.size();
   }
 
+  /** The number of replicas of all processes of the training, all processes alike. */
+  public int workers() {
+    return size() * members.size();
+  }
+
   /** What the processes of the training tell each other. */
   public Members members() {
     return members;
@@ -177,7 +187,7 @@ public final class Replicas implements AutoCloseable {
 
   /** Parts are dealt round over the replicas of all processes. */
   private boolean isHere(int part) {
-    return part % (size() * members.size()) / size() == members.rank();
+    return part % workers() / size() == members.rank();
   }
 
   /**
@@ -190,7 +200,7 @@ public final class Replicas implements AutoCloseable {
   public List<Backpropagation.Result> backpropagate(List<Part> parts, double scale) {
     Backpropagation.Result[] results = new Backpropagation.Result[parts.size()];
     List<Replica> all = all();
-    int workers = all.size() * members.size();
+    int workers = workers();
     each(
         replica -> {
           int worker = members.rank() * all.size() + all.indexOf(replica);
@@ -236,6 +246,15 @@ public final class Replicas implements AutoCloseable {
           try (Scope scope = new Scope()) {
             return replica.backpropagate(part, scale);
           }
+        });
+  }
+
+  /** Lets all replicas measure what is trained. Their tensors should be the same. */
+  public void measure(BiConsumer<TextModel, Objective> work) {
+    each(
+        replica -> {
+          work.accept(replica.training(), replica.objective());
+          return replica;
         });
   }
 
@@ -469,6 +488,9 @@ public final class Replicas implements AutoCloseable {
   }
 
   private RuntimeException named(Replica replica, RuntimeException e) {
+    if (e instanceof OutOfDeviceMemoryException) {
+      return e; // which is waited for
+    }
     String place = "%s, one of %d devices".formatted(replica, size());
     if (e instanceof IllegalArgumentException) {
       return AdvisedException.at(place, e);

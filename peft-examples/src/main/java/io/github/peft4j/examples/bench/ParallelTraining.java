@@ -1,6 +1,5 @@
 package io.github.peft4j.examples.bench;
 
-import ai.djl.Device;
 import io.github.peft4j.AdapterTraining;
 import io.github.peft4j.PeftModel;
 import io.github.peft4j.data.batch.Batch;
@@ -13,7 +12,6 @@ import io.github.peft4j.train.step.Activations;
 import io.github.peft4j.train.step.Backpropagation;
 import io.github.peft4j.tuner.Calls;
 import io.github.peft4j.tuner.training.ParameterGroup;
-import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -44,7 +42,7 @@ final class ParallelTraining implements Work {
       this.replicas =
           new Replicas(
               training,
-              others(model.base().device(), devices),
+              Placement.devices("--devices", devices, model.base().device()).subList(1, devices),
               new ReplicaSettings(
                   activations,
                   0,
@@ -58,16 +56,6 @@ final class ParallelTraining implements Work {
       training.close();
       throw e;
     }
-  }
-
-  private static List<Device> others(Device first, int devices) {
-    return first.isGpu()
-        ? IntStream.range(0, devices)
-            .filter(i -> i != first.getDeviceId())
-            .mapToObj(Device::gpu)
-            .limit(devices - 1L)
-            .toList()
-        : Collections.nCopies(devices - 1, first);
   }
 
   @Override

@@ -39,6 +39,7 @@ import io.github.peft4j.methods.spiel.SpielConfig;
 import io.github.peft4j.methods.vera.VeraConfig;
 import io.github.peft4j.train.FineTuner;
 import io.github.peft4j.train.TrainingReport;
+import io.github.peft4j.train.evaluation.Evaluator;
 import io.github.peft4j.train.objective.Objective;
 import io.github.peft4j.train.objective.Outputs;
 import io.github.peft4j.train.optimizer.LossScaling;
@@ -52,6 +53,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.UnaryOperator;
 import java.util.stream.Stream;
@@ -244,6 +247,81 @@ class SeveralDevicesTest {
     runs.get(1).requireLike(runs.get(0), 1e-6);
   }
 
+  /** Measures batches of two rows at most, and only if two threads do so. */
+  private record Shared(CountDownLatch both, ThreadLocal<Boolean> met) implements Objective {
+
+    Shared() {
+      this(new CountDownLatch(2), ThreadLocal.withInitial(() -> false));
+    }
+
+    @Override
+    public NDArray loss(Outputs outputs) {
+      return Roomy.OF_TASK.loss(outputs);
+    }
+
+    @Override
+    public boolean isSumOfExamples() {
+      return true;
+    }
+
+    @Override
+    public Objective inEvaluation() {
+      return outputs -> {
+        if (outputs.targets().rows() <= 2 && !met.get()) {
+          met.set(true);
+          both.countDown();
+          try {
+            assertThat(both.await(1, TimeUnit.MINUTES)).as("two threads").isTrue();
+          } catch (InterruptedException e) {
+            throw new IllegalStateException(e);
+          }
+        }
+        return loss(outputs);
+      };
+    }
+
+    @Override
+    public String toString() {
+      return "loss of the task";
+    }
+  }
+
+  /** Batch by batch, so that the numbers are those of one device, bit by bit. */
+  @Test
+  void evaluationsAreShared() {
+    List<ClassificationExample> examples = new ArrayList<>();
+    for (int i = 0; i < 9; i++) {
+      examples.add(
+          new ClassificationExample("w" + (3 + i) + " w4".repeat(i % 3), i % 2 == 0 ? "a" : "b"));
+    }
+    try (PeftModel model =
+        loader("tiny-bert").task(Task.classification("a", "b")).load().adapt(lora())) {
+      FineTuner tuner =
+          tuner(model, Examples.of(examples)).steps(2).maxLength(8).on(CPU, CPU);
+      TrainingReport report =
+          tuner
+              .objective(new Shared())
+              .validateOn(Examples.of(examples))
+              .evaluationBatchSize(2)
+              .evaluateEvery(2)
+              .run();
+      assertThat(report.finalMetrics().orElseThrow().values())
+          .containsKeys("accuracy", "macro_f1")
+          .isEqualTo(new Evaluator(model, 2, 8).evaluate(Examples.of(examples)).values());
+    }
+  }
+
+  @Test
+  void anEvaluationThatDoesNotFitSaysSo() {
+    try (PeftModel model = llama(lora())) {
+      FineTuner tuner = tuner(model, prompts()).objective(new Roomy(6)).on(CPU, CPU).steps(1);
+      assertThatThrownBy(() -> tuner.validateOn(prompts()).evaluationBatchSize(9).run())
+          .isInstanceOf(OutOfDeviceMemoryException.class)
+          .hasMessageContaining("evaluation of a batch");
+      assertThat(tuner(model, prompts()).on(CPU, CPU).run().steps()).isEqualTo(6);
+    }
+  }
+
   /** AdaMix brings an objective of its own, and draws its routes on the CPU. */
   @Test
   void aMethodsOwnObjectiveComesFromItsDevice() {
@@ -351,7 +429,7 @@ class SeveralDevicesTest {
   void aRunGoesOnWithAnotherNumberOfDevices() {
     Run whole;
     try (PeftModel model = llama(lora())) {
-      whole = Run.of(model, tuner(model, prompts()).on(CPU, CPU));
+      whole = Run.of(model, tuner(model, prompts()).on(List.of(CPU, CPU)));
     }
     Path run = folder.resolve("run");
     int done = 0;
@@ -539,7 +617,10 @@ class SeveralDevicesTest {
               tuner(model, prompts()).objective(comparing).accumulate(2).on(CPU, CPU).run().steps())
           .isEqualTo(6);
       assertThatThrownBy(() -> tuner(model, prompts()).batchSize(1).on(CPU, CPU).run())
-          .hasMessageContaining("in 2 parts, but batchSize is 1");
+          .hasMessageContaining("in 2 parts, but a batch has 1 rows")
+          .hasMessageContaining("batchSize(2)");
+      assertThatThrownBy(() -> tuner(model, prompts()).on(List.<Device>of()))
+          .hasMessageContaining("expected one device or more");
       assertThatThrownBy(() -> tuner(model, prompts()).on(Device.gpu(7)).run())
           .hasMessageContaining("the model is on cpu()");
       assertThatThrownBy(() -> tuner(model, prompts()).on(CPU, Device.gpu(7)).run())
