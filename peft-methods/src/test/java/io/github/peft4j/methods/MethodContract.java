@@ -49,8 +49,9 @@ import org.junit.jupiter.params.provider.MethodSource;
 /**
  * What every method must keep to, on models small enough for finite differences. A subclass has the
  * table of methods: {@code static Stream<Arguments> cases()}, see {@link MethodCase#onItsModels}.
- * What is computed is tested on all models of a method; what becomes of files, tensors and names, on
- * one of them ({@link InTurn}).
+ * What a method computes is tested on all its models: the start, gradients, merging, decoding. Ways to
+ * run a step, and what becomes of files, tensors and names, are tested on one of them ({@link
+ * InTurn}).
  */
 @ExtendWith(NamedFailures.class)
 abstract class MethodContract {
@@ -255,7 +256,7 @@ abstract class MethodContract {
   }
 
   @ParameterizedTest(name = "{0} on {1}")
-  @MethodSource("cases")
+  @ArgumentsSource(InTurn.class)
   void gradientsDoNotDependOnTheTape(MethodCase method, TinyModel tiny) {
     try (PeftModel model = perturbed(method, tiny, Precision.FLOAT32)) {
       Map<String, float[]> recorded = gradients(tiny, model, Tapes.KEPT);
@@ -270,7 +271,7 @@ abstract class MethodContract {
 
   /** Sums over parts round otherwise. */
   @ParameterizedTest(name = "{0} on {1}")
-  @MethodSource("cases")
+  @ArgumentsSource(InTurn.class)
   void partsHaveTheGradientsOfTheWhole(MethodCase method, TinyModel tiny) {
     try (PeftModel model = perturbed(method, tiny, Precision.FLOAT64)) {
       Map<String, float[]> whole = gradients(tiny, model, Tapes.KEPT);
@@ -308,7 +309,7 @@ abstract class MethodContract {
 
   /** On a GPU, steps run as CUDA graphs if the method's layers say that they may. */
   @ParameterizedTest(name = "{0} on {1}")
-  @MethodSource("cases")
+  @ArgumentsSource(InTurn.class)
   void graphsOfStepsComputeWhatStepsCompute(MethodCase method, TinyModel tiny) {
     assumeTrue(PyTorch.engine().getGpuCount() > 0, "SKIPPED: there is no GPU for CUDA graphs");
     List<float[]> trained = new ArrayList<>();
