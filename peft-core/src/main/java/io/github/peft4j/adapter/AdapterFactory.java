@@ -12,7 +12,6 @@ import io.github.peft4j.config.PeftConfig;
 import io.github.peft4j.config.TargetModules;
 import io.github.peft4j.config.UnsupportedMethodException;
 import io.github.peft4j.data.tokenizer.Tokenizer;
-import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.method.PeftMethod;
 import io.github.peft4j.method.PeftMethods;
 import io.github.peft4j.transformer.TransformerModel;
@@ -31,7 +30,6 @@ import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import java.util.Set;
 import java.util.function.Consumer;
 import java.util.function.IntFunction;
@@ -115,22 +113,14 @@ public record AdapterFactory(
               return part;
             });
     try {
-      copyValues(other.tensors(), copy.tensors());
+      for (int i = 0; i < parts.size(); i++) {
+        parts.get(i).copyTo(copy.parts().get(i));
+      }
       return copy;
     } catch (RuntimeException e) {
       copy.free();
       throw e;
     }
-  }
-
-  private static void copyValues(Map<String, Trainable> from, Map<String, Trainable> to) {
-    if (!from.keySet().equals(to.keySet())) {
-      throw new IllegalStateException(
-          "a copy of an adapter has other tensors: " + to.keySet() + ", not " + from.keySet());
-    }
-    from.forEach(
-        (name, tensor) ->
-            Tensors.copy(Objects.requireNonNull(to.get(name)).value(), tensor.value()));
   }
 
   /**

@@ -11,6 +11,9 @@ import io.github.peft4j.config.ConfigJson;
 import io.github.peft4j.config.ConfigValues;
 import io.github.peft4j.config.PeftConfig;
 import io.github.peft4j.io.DType;
+import io.github.peft4j.kernel.Autograd;
+import io.github.peft4j.kernel.Scope;
+import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.method.PeftMethod;
 import io.github.peft4j.transformer.config.Task;
 import io.github.peft4j.tuner.Trainable;
@@ -25,6 +28,7 @@ import java.util.IdentityHashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.function.Function;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -54,6 +58,9 @@ public final class AdapterPart {
   private final Function<String, Composition> composition;
   private final AdapterFactory.Injection<?> injection;
   private BareNames names = BareNames.NONE;
+
+  /** Whether no tensor is missing that files of PEFT lack. */
+  private boolean complete = true;
 
   <C extends PeftConfig> AdapterPart(
       C config,
@@ -96,6 +103,42 @@ public final class AdapterPart {
         "task_type",
         task.type().peftName().<JsonElement>map(JsonPrimitive::new).orElse(JsonNull.INSTANCE));
     return fields;
+  }
+
+  /**
+   * Tells the layers that their tensors have been read from a folder.
+   *
+   * @param all whether the tensors of peft4j's own file have been read too
+   */
+  public void loaded(boolean all) {
+    complete = all;
+    rewrites.forEach(rewrite -> rewrite.layer().loaded(all));
+  }
+
+  /** Sets what a copy of this part on a copy of its model computes with. */
+  void copyTo(AdapterPart copy) {
+    if (!tensors.keySet().equals(copy.tensors.keySet())) {
+      throw new IllegalStateException(
+          "a copy of an adapter has other tensors: %s, not %s"
+              .formatted(copy.tensors.keySet(), tensors.keySet()));
+    }
+    tensors.forEach((name, tensor) -> setStored(tensor, copy.tensor(name)));
+    copy.loaded(complete); // layers make of what files hold what is in no tensor
+    tensors.forEach((name, tensor) -> Tensors.copy(copy.tensor(name).value(), tensor.value()));
+  }
+
+  /** Files may hold fewer entries than a tensor has. Layers make nothing of those. */
+  private void setStored(Trainable tensor, Trainable copy) {
+    try (Scope scope = new Scope()) {
+      NDArray stored = Autograd.without(() -> stored(tensor));
+      if (stored.getShape().equals(copy.value().getShape())) {
+        Tensors.copy(copy.value(), stored);
+      }
+    }
+  }
+
+  private Trainable tensor(String name) {
+    return Objects.requireNonNull(tensors.get(name), name);
   }
 
   /** What the part was made of. */

@@ -140,8 +140,8 @@ public final class FineTuner {
    * its parts.
    *
    * <p>The devices share the batches of an evaluation. Samples, and measures that generate texts, are
-   * computed on the first one. {@link #run} refuses objectives
-   * that compare the examples of a batch, and adapters that differ from row to row, unless each
+   * computed on the first one. {@link #run} refuses objectives that compare the examples of a batch,
+   * adapters that differ from row to row, and methods that read their batch as a whole, unless each
    * device has a batch of its own: see {@link #accumulate}. An objective, a rule and an optimizer's
    * settings of your own are called by a thread of each device at once.
    *
@@ -322,7 +322,8 @@ public final class FineTuner {
    * to what dropout draws. If memory runs out later, the step runs again in smaller parts.
    *
    * <p>A resumed run keeps the size that it had. {@link #run} refuses this for objectives that
-   * compare the examples of a batch, and for adapters that differ from row to row.
+   * compare the examples of a batch, for adapters that differ from row to row, and for methods that
+   * read their batch as a whole, such as Lily.
    */
   public FineTuner autoBatchSize(boolean on) {
     this.autoBatchSize = on;

@@ -27,12 +27,14 @@ import io.github.peft4j.train.step.Backpropagation;
 import io.github.peft4j.transformer.TransformerModel;
 import io.github.peft4j.transformer.config.Task;
 import io.github.peft4j.tuner.Trainable;
+import io.github.peft4j.tuner.TunerLayer;
 import io.github.peft4j.tuner.site.ActiveAdapters;
 import io.github.peft4j.tuner.training.ParameterGroup;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
@@ -253,7 +255,10 @@ record TrainingSetup(
         ? Optional.of("objective " + objective + " may compare the examples of a batch")
         : training.active().composition().isByRow()
             ? Optional.of("the active adapters differ from row to row")
-            : Optional.empty();
+            : training.active().all().stream()
+                .map(TunerLayer::whyWholeBatches)
+                .filter(Objects::nonNull)
+                .findFirst();
   }
 
   private static void requireRows(FineTuner settings, int parts) {

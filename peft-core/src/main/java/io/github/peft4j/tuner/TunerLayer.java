@@ -56,6 +56,15 @@ public abstract class TunerLayer<I, O> implements Change<I, O>, AutoCloseable {
   }
 
   /**
+   * Why what this layer computes for a text depends on its batch, for example because it takes a
+   * mean that counts padding; null if it does not, which is the default. A batch in parts would
+   * give other results, so that it is computed as a whole.
+   */
+  public @Nullable String whyWholeBatches() {
+    return null;
+  }
+
+  /**
    * Whether this layer needs all tokens of a text in every pass, so that a generation cannot keep
    * keys and values of earlier ones; by default not.
    */

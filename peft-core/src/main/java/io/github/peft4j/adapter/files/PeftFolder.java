@@ -275,7 +275,7 @@ public final class PeftFolder implements AdapterFormat {
   /** Tells a part's layers that their tensors are set. */
   static void finish(Path file, AdapterPart part, boolean all) {
     try {
-      part.rewrites().forEach(rewrite -> rewrite.layer().loaded(all));
+      part.loaded(all);
     } catch (UnsupportedMethodException e) {
       throw e;
     } catch (IllegalArgumentException e) {

@@ -5,6 +5,7 @@ import ai.djl.engine.EngineException;
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.AdapterTraining;
 import io.github.peft4j.TextModel;
+import io.github.peft4j.advice.AdvisedException;
 import io.github.peft4j.kernel.OutOfDeviceMemoryException;
 import io.github.peft4j.kernel.RandomState;
 import io.github.peft4j.kernel.Scope;
@@ -490,12 +491,14 @@ public final class Replicas implements AutoCloseable {
     if (e instanceof OutOfDeviceMemoryException) {
       return e; // which is waited for
     }
-    String message = "%s, one of %d devices: %s".formatted(replica, size(), e.getMessage());
+    String place = "%s, one of %d devices".formatted(replica, size());
+    if (e instanceof IllegalArgumentException) {
+      return AdvisedException.at(place, e);
+    }
+    String message = place + ": " + e.getMessage();
     return e instanceof EngineException
         ? new EngineException(message, e)
-        : e instanceof IllegalArgumentException
-            ? new IllegalArgumentException(message, e)
-            : new IllegalStateException(message, e);
+        : new IllegalStateException(message, e);
   }
 
   /** Frees the copies. The user's model and its training stay open. */

@@ -60,6 +60,12 @@ public record Orpo(double beta) implements PairObjective {
     return nll.sub(odds.get(0).mul(beta));
   }
 
+  /** The mean over the tokens of a batch weighs each of its pairs by the others. */
+  @Override
+  public boolean isSumOfExamples() {
+    return false;
+  }
+
   /** The tokens of the chosen texts as labels, and none of the rejected ones. */
   private static LossTargets chosen(Outputs outputs) {
     int pairs = (int) outputs.rows() / 2;

@@ -189,6 +189,11 @@ final class BottleneckAdapter extends TunerLayer<SublayerSite.Input, NDArray>
   }
 
   @Override
+  public @Nullable String whyWholeBatches() {
+    return gate == null ? null : whyOneTextPerRow() + ", with the padding that its batch needs";
+  }
+
+  @Override
   public boolean isRepeatable() {
     return first.isRepeatable() && second.isRepeatable();
   }

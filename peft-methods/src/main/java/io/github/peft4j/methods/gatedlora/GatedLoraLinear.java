@@ -45,6 +45,11 @@ final class GatedLoraLinear extends TunerLayer<NDArray, NDArray> {
   }
 
   @Override
+  public String whyWholeBatches() {
+    return whyOneTextPerRow() + ", with the padding that its batch needs";
+  }
+
+  @Override
   public NDArray forward(NDArray x, Forward<NDArray, NDArray> base) {
     NDArray z = isTraining(base.context()) && dropout > 0 ? Dropout.of(dropout).call(x) : x;
     return ADD.call(base.forward(x), z, x, a.value(), b.value(), w.value(), c.value());

@@ -101,6 +101,11 @@ final class LilyLinear extends TunerLayer<NDArray, NDArray> {
 
   @Override
   public String whyOneTextPerRow() {
+    return whyWholeBatches();
+  }
+
+  @Override
+  public String whyWholeBatches() {
     return "Lily mixes its matrices by a mean over all tokens of a batch";
   }
 }

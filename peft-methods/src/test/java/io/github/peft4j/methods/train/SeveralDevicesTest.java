@@ -16,6 +16,7 @@ import io.github.peft4j.data.ClassificationExample;
 import io.github.peft4j.data.Dataset;
 import io.github.peft4j.data.Example;
 import io.github.peft4j.data.Examples;
+import io.github.peft4j.data.PreferenceExample;
 import io.github.peft4j.data.PromptExample;
 import io.github.peft4j.kernel.OutOfDeviceMemoryException;
 import io.github.peft4j.kernel.Precision;
@@ -23,13 +24,17 @@ import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.methods.adalora.AdaLoraConfig;
 import io.github.peft4j.methods.adamix.lora.AdaMixLoraConfig;
 import io.github.peft4j.methods.adapter.TinyModels;
+import io.github.peft4j.methods.bottleneck.BottleneckConfig;
 import io.github.peft4j.methods.diffpruning.DiffPruningConfig;
 import io.github.peft4j.methods.dylora.DyLoraConfig;
+import io.github.peft4j.methods.gatedlora.GatedLoraConfig;
+import io.github.peft4j.methods.lily.LilyConfig;
 import io.github.peft4j.methods.lora.LoraConfig;
 import io.github.peft4j.methods.lora.init.LoraInitialization;
 import io.github.peft4j.methods.ltsft.LtSftConfig;
 import io.github.peft4j.methods.prompttuning.PromptTuningConfig;
 import io.github.peft4j.methods.pruning.PruningConfig;
+import io.github.peft4j.methods.reft.ReftConfig;
 import io.github.peft4j.methods.spiel.SpielConfig;
 import io.github.peft4j.methods.vera.VeraConfig;
 import io.github.peft4j.train.FineTuner;
@@ -38,9 +43,12 @@ import io.github.peft4j.train.evaluation.Evaluator;
 import io.github.peft4j.train.objective.Objective;
 import io.github.peft4j.train.objective.Outputs;
 import io.github.peft4j.train.optimizer.LossScaling;
+import io.github.peft4j.train.preference.Orpo;
 import io.github.peft4j.train.step.Activations;
 import io.github.peft4j.transformer.config.Task;
 import io.github.peft4j.transformer.loss.CrossEntropy;
+import io.github.peft4j.tuner.Trainable;
+import io.github.peft4j.tuner.TunerLayer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -376,6 +384,46 @@ class SeveralDevicesTest {
     runs.get(1).requireLike(runs.get(0), 1e-6);
   }
 
+  static Stream<PeftConfig> methodsWithTensorsOfTheirFiles() {
+    return Stream.of(PruningConfig.movement(0.5), ReftConfig.loReft().r(2));
+  }
+
+  /** Which weights are kept, and which way vectors point, are found when a folder is read. */
+  @ParameterizedTest
+  @MethodSource("methodsWithTensorsOfTheirFiles")
+  void anAdapterOfAFolderIsCopied(PeftConfig config) {
+    Path saved = folder.resolve("saved");
+    try (PeftModel model = llama(Precision.FLOAT64, config)) {
+      tuner(model, prompts()).run();
+      model.save(PeftModel.DEFAULT, saved);
+    }
+    List<Run> runs = new ArrayList<>();
+    for (Device[] more : new Device[][] {{}, {CPU}}) {
+      try (PeftModel model = loader("tiny-llama").precision(Precision.FLOAT64).load()) {
+        model.loadAdapter(PeftModel.DEFAULT, saved).activate(PeftModel.DEFAULT);
+        model.unfreeze(PeftModel.DEFAULT);
+        model.adapter(PeftModel.DEFAULT).rewrites().forEach(rewrite -> turn(rewrite.layer()));
+        runs.add(Run.of(model, tuner(model, prompts()).accumulate(2).on(CPU, more)));
+      }
+    }
+    runs.get(1).requireLike(runs.get(0), 1e-8);
+  }
+
+  /** As a LoReFT of pyreft, whose vectors may point to either side. */
+  private static void turn(TunerLayer<?, ?> layer) {
+    for (Trainable tensor : layer.trainables()) {
+      if (tensor.key().endsWith("original")) {
+        float[] values = Tensors.floats(tensor.value());
+        values[0] = -values[0];
+        try (NDArray turned =
+            tensor.value().getManager().create(values, tensor.value().getShape())) {
+          Tensors.copy(tensor.value(), turned);
+        }
+        layer.loaded(true);
+      }
+    }
+  }
+
   /** Parts, and what they draw, are those of the run that wrote the checkpoint. */
   @Test
   void aRunGoesOnWithAnotherNumberOfDevices() {
@@ -498,6 +546,52 @@ class SeveralDevicesTest {
           .hasMessageContaining("SpielConfig.ma()");
       assertThat(tuner(model, prompts()).run().steps()).isEqualTo(6);
     }
+  }
+
+  static Stream<PeftConfig> methodsThatReadTheirBatch() {
+    return Stream.of(
+        LilyConfig.ofRank(2), GatedLoraConfig.ofRank(2), BottleneckConfig.pfeiffer().useGating(true));
+  }
+
+  /** Means over a batch's tokens, or over its padding, are others in its parts. */
+  @ParameterizedTest
+  @MethodSource("methodsThatReadTheirBatch")
+  void aMethodThatReadsItsBatchGetsWholeOnes(PeftConfig config) {
+    List<Run> runs = new ArrayList<>();
+    for (Device[] more : new Device[][] {{}, {CPU}}) {
+      try (PeftModel model = llama(Precision.FLOAT64, config)) {
+        if (more.length > 0) {
+          assertThatThrownBy(() -> tuner(model, prompts()).on(CPU, more).run())
+              .isInstanceOf(IllegalArgumentException.class)
+              .hasMessageContaining("a mean over")
+              .hasMessageContaining("accumulate(2)");
+          assertThatThrownBy(() -> tuner(model, prompts()).autoBatchSize(true).run())
+              .hasMessageContaining("a mean over");
+        }
+        runs.add(Run.of(model, tuner(model, prompts()).accumulate(2).on(CPU, more)));
+      }
+    }
+    runs.get(1).requireLike(runs.get(0), 1e-8);
+  }
+
+  /** ORPO's mean over the tokens of a batch is another one in its parts. */
+  @Test
+  void preferencesByOrpoStayInWholeBatches() {
+    List<PreferenceExample> pairs = new ArrayList<>();
+    for (int i = 0; i < 10; i++) {
+      pairs.add(new PreferenceExample("w" + (3 + i), " w5" + " w4".repeat(i % 3), " w6"));
+    }
+    List<Run> runs = new ArrayList<>();
+    for (Device[] more : new Device[][] {{}, {CPU}}) {
+      try (PeftModel model = llama(lora())) {
+        FineTuner tuner = tuner(model, Examples.of(pairs)).objective(new Orpo(0.1)).on(CPU, more);
+        if (more.length > 0) {
+          assertThatThrownBy(tuner::run).hasMessageContaining("ORPO with beta 0.1 may compare");
+        }
+        runs.add(Run.of(model, tuner.accumulate(2)));
+      }
+    }
+    runs.get(1).requireLike(runs.get(0), 1e-6);
   }
 
   @Test

@@ -70,6 +70,11 @@ final class AdapterHubPrefixAttention extends TunerLayer<AttentionSite.Input, ND
   }
 
   @Override
+  public @Nullable String whyWholeBatches() {
+    return gates == null ? null : whyOneTextPerRow() + ", with the padding that its batch needs";
+  }
+
+  @Override
   public NDArray forward(AttentionSite.Input in, Forward<AttentionSite.Input, NDArray> base) {
     NDArray keys = drop(prefix.keys(base.context()), in.hidden(), base.context());
     NDArray values = drop(prefix.values(base.context()), in.hidden(), base.context());
