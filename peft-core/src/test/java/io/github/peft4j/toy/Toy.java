@@ -28,8 +28,8 @@ public final class Toy implements PeftMethod<ToyConfig> {
       sites.rewrite(
           site,
           new ToyLayer(
-              sites.initial().filled(config.scale(), 1),
-              sites.initial().filled(config.shift(), 1)));
+              sites.initial(site).filled(config.scale(), 1),
+              sites.initial(site).filled(config.shift(), 1)));
     }
   }
 }

@@ -34,7 +34,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <pre>{@code
  * sites.linear(config.targetModules(), Role.KEY, Role.VALUE, Role.DOWN)
- *     .rewrite(site -> new ScaledOutput(site, sites.initial()));
+ *     .rewrite(site -> new ScaledOutput(site, sites.initial(site)));
  * }</pre>
  */
 public final class Sites {

@@ -111,18 +111,18 @@ final class FisherInformation implements AutoCloseable {
           BatchFeed.input(model.base(), example), labels, 1 / count, runs++ * 1_000_003L);
       Autograd.without(
           () -> {
-            NDArray factor = model.base().manager().create((float) weight);
             Map<Trainable, NDArray> arrived = gradients.arrived();
-            copies.forEach((name, copy) -> add(name, arrived.get(copy), factor));
+            copies.forEach((name, copy) -> add(name, arrived.get(copy), weight));
             return null;
           });
       gradients.clear();
     }
   }
 
-  private void add(String name, @Nullable NDArray gradient, NDArray weight) {
+  private void add(String name, @Nullable NDArray gradient, double weight) {
     if (gradient != null) {
-      add.call(requireNonNull(sums.get(name)), gradient, weight).close();
+      NDArray factor = gradient.getManager().create((float) weight);
+      add.call(requireNonNull(sums.get(name)), gradient, factor).close();
     }
   }
 

@@ -1,20 +1,27 @@
 package io.github.peft4j.methods.train;
 
 import static io.github.peft4j.methods.adapter.Closeness.assertClose;
+import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import ai.djl.Device;
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.types.DataType;
 import io.github.peft4j.Peft;
 import io.github.peft4j.PeftModel;
+import io.github.peft4j.adapter.Adapter;
 import io.github.peft4j.data.Dataset;
 import io.github.peft4j.data.Examples;
 import io.github.peft4j.data.PromptExample;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.PyTorch;
 import io.github.peft4j.methods.adapter.TinyModels;
+import io.github.peft4j.methods.fish.FishConfig;
+import io.github.peft4j.methods.fisher.Fisher;
 import io.github.peft4j.methods.lora.LoraConfig;
+import io.github.peft4j.methods.lora.eva.Eva;
 import io.github.peft4j.quantization.Quantization;
 import io.github.peft4j.quantization.bitsandbytes.Int8;
 import io.github.peft4j.quantization.bitsandbytes.Nf4;
@@ -27,6 +34,8 @@ import io.github.peft4j.transformer.DeviceMap;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
 import java.util.function.UnaryOperator;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -179,6 +188,40 @@ class SpreadTrainingTest {
                   () -> train(model, tuner -> tuner.on(Device.cpu(), Device.cpu()))))
           .isInstanceOf(IllegalArgumentException.class)
           .hasMessageContaining("spread over devices");
+    }
+  }
+
+  /** What passes of the frozen model find is found on each layer's device. */
+  @Test
+  void methodsThatReadExamplesFindTheSame() {
+    List<Map<String, float[]>> values = new ArrayList<>();
+    List<String> configs = new ArrayList<>();
+    for (DeviceMap devices : List.of(one("two"), map("two"), map("host"))) {
+      try (PeftModel model = load(devices, null, 0)) {
+        Eva.of(LoraConfig.ofRank(2)).adapt("eva", model, prompts());
+        Fisher.of(FishConfig.ofRatio(0.05).numSamples(4)).adapt("fish", model, prompts());
+        Map<String, float[]> all = new TreeMap<>();
+        for (String name : List.of("eva", "fish")) {
+          Adapter adapter = model.adapter(name);
+          configs.add(adapter.parts().get(0).configText());
+          adapter.tensors().forEach((key, tensor) -> all.put(name + key, numbers(tensor.value())));
+        }
+        values.add(all);
+      }
+    }
+    for (int i = 1; i < values.size(); i++) {
+      assertThat(configs.subList(2 * i, 2 * i + 2)).isEqualTo(configs.subList(0, 2));
+      assertThat(values.get(i).keySet()).isEqualTo(values.get(0).keySet());
+      Map<String, float[]> here = values.get(i);
+      values
+          .get(0)
+          .forEach((key, expected) -> assertClose(key, requireNonNull(here.get(key)), expected, 1e-5));
+    }
+  }
+
+  private static float[] numbers(NDArray tensor) {
+    try (NDArray floats = tensor.toType(DataType.FLOAT32, true)) {
+      return floats.toFloatArray();
     }
   }
 }

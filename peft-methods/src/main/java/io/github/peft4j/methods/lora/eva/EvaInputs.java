@@ -1,7 +1,6 @@
 package io.github.peft4j.methods.lora.eva;
 
 import ai.djl.ndarray.NDArray;
-import ai.djl.ndarray.NDManager;
 import io.github.peft4j.data.batch.Batch;
 import io.github.peft4j.data.batch.EncodedExample.Alignment;
 import io.github.peft4j.kernel.Kernel;
@@ -56,8 +55,8 @@ final class EvaInputs implements AutoCloseable {
   private Map<LinearSite, Integer> ranks = Map.of();
   private boolean hashing = true;
   private final Set<LinearSite> readAnswers;
-  private @Nullable NDArray chosen;
-  private @Nullable NDArray chosenOfAnswers;
+  private long @Nullable [] chosen;
+  private long @Nullable [] chosenOfAnswers;
 
   EvaInputs(Ranks ranksBefore, EvaConfig eva, List<LinearSite> sites, TransformerModel model) {
     this.ranksBefore = ranksBefore;
@@ -102,12 +101,12 @@ final class EvaInputs implements AutoCloseable {
   /** Reads a module's input. */
   void read(LinearSite site, NDArray x) {
     try (Scope scope = new Scope()) {
-      NDArray those = readAnswers.contains(site) ? chosenOfAnswers : chosen;
-      NDArray rows = x.getShape().dimension() < 3 ? null : those;
+      long[] those = readAnswers.contains(site) ? chosenOfAnswers : chosen;
+      long[] rows = x.getShape().dimension() < 3 ? null : those;
       NDArray flat =
           rows == null
               ? x.reshape(-1, x.getShape().get(x.getShape().dimension() - 1))
-              : ROWS.call(x, rows);
+              : ROWS.call(x, x.getManager().create(rows)); // where the layer is
       if (hashing) {
         hashes.put(site, Arrays.hashCode(Tensors.floats(flat)));
       } else if (!hasConverged(site)) {
@@ -160,9 +159,8 @@ final class EvaInputs implements AutoCloseable {
     try (ModelCall call = model.newCall();
         Scope scope = new Scope();
         Pass pass = Pass.inference(probing)) {
-      NDManager manager = model.manager();
-      chosen = manager.create(positions(batch));
-      chosenOfAnswers = isTarget(batch) ? manager.create(answers(batch)) : null;
+      chosen = positions(batch);
+      chosenOfAnswers = isTarget(batch) ? answers(batch) : null;
       model.hidden(BatchFeed.input(model, batch), pass);
     } finally {
       chosen = null;
