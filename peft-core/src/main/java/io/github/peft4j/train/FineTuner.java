@@ -139,11 +139,11 @@ public final class FineTuner {
    * draws, which belongs to a part. A run may be resumed on another number of devices, and keeps
    * its parts.
    *
-   * <p>The devices share the batches of an evaluation. Samples, and measures that generate texts, are
-   * computed on the first one. {@link #run} refuses objectives that compare the examples of a batch,
-   * adapters that differ from row to row, and methods that read their batch as a whole, unless each
-   * device has a batch of its own: see {@link #accumulate}. An objective, a rule and an optimizer's
-   * settings of your own are called by a thread of each device at once.
+   * <p>The devices share the batches of an evaluation. Samples, and measures that generate texts,
+   * are computed on the first one. {@link #run} refuses objectives that compare the examples of a
+   * batch, adapters that differ from row to row, and methods that read their batch as a whole,
+   * unless each device has a batch of its own: see {@link #accumulate}. An objective, a rule and an
+   * optimizer's settings of your own are called by a thread of each device at once.
    *
    * @param first the device that the model is on
    * @param more the others, such as {@code Device.gpu(1)}; the CPU may be there several times
