@@ -7,7 +7,6 @@ import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.kernel.device.FreeMemory;
 import io.github.peft4j.kernel.device.Home;
 import io.github.peft4j.kernel.device.Homes;
-import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
