@@ -17,8 +17,11 @@ import org.jspecify.annotations.Nullable;
  * <p>A call gets all its resources at once or waits for all of them, in the order of arrival, so
  * that no call waits forever. A call within another call of the same thread does not queue after
  * calls that wait for the outer one. A call that would have to wait for its own thread is refused.
+ * A thread may work for another one that waits for it: see {@link #workFor}.
  */
 public final class Calls {
+
+  private static final ThreadLocal<@Nullable Thread> WORKS_FOR = new ThreadLocal<>();
 
   private final List<Call> running = new ArrayList<>();
   private final List<Call> waiting = new ArrayList<>();
@@ -51,6 +54,33 @@ public final class Calls {
     }
   }
 
+  /** The work of a thread for another one. */
+  public static final class Work implements AutoCloseable {
+
+    private Work() {}
+
+    @Override
+    public void close() {
+      WORKS_FOR.remove();
+    }
+  }
+
+  /**
+   * Lets calls of this thread be those of another one until this is closed. It may use what that
+   * one owns, and does not queue after calls that wait for it: the two would wait for each other.
+   *
+   * @param waiting the thread that waits until this is closed
+   */
+  public static Work workFor(Thread waiting) {
+    WORKS_FOR.set(waiting);
+    return new Work();
+  }
+
+  private static Thread thisThread() {
+    Thread other = WORKS_FOR.get();
+    return other == null ? Thread.currentThread() : other;
+  }
+
   /** A call, from its start to its end. */
   public final class Call implements AutoCloseable {
 
@@ -77,7 +107,7 @@ public final class Calls {
     }
 
     private boolean isOfThisThread() {
-      return thread == Thread.currentThread();
+      return thread == thisThread();
     }
 
     private Stream<Resource> all() {
@@ -123,7 +153,7 @@ public final class Calls {
    * @return empty if a resource is retired
    */
   public Optional<Call> use(Collection<Resource> used) {
-    return begin(new Call(Set.copyOf(used), null, Thread.currentThread()), "compute");
+    return begin(new Call(Set.copyOf(used), null, thisThread()), "compute");
   }
 
   /**
@@ -169,7 +199,7 @@ public final class Calls {
    */
   public Optional<Call> own(Resource owned, Collection<Resource> used, String purpose) {
     Optional<Call> alone =
-        begin(new Call(Set.copyOf(used), owned, Thread.currentThread()), purpose);
+        begin(new Call(Set.copyOf(used), owned, thisThread()), purpose);
     if (alone.isPresent()) {
       onChange.run();
     }

@@ -101,6 +101,30 @@ class CallsTest {
     assertThat(steps.get()).isEqualTo(200);
   }
 
+  /** A step's parts on other devices, whose objective asks the model that is in training. */
+  @Test
+  void whoWorksForAnOwnerIsServedWithinItsCall() throws Exception {
+    Thread owner = Thread.currentThread();
+    try (Calls.Call owned = calls.own(a, List.of(b), "train a").orElseThrow()) {
+      CompletableFuture<Calls.Call> later =
+          elsewhere(() -> calls.own(b, List.of(), "change b").orElseThrow());
+      assertWaits(later);
+      elsewhere(
+              () -> {
+                try (Calls.Work work = Calls.workFor(owner);
+                    Calls.Call both = use(a, b)) {
+                  assertThatThrownBy(() -> calls.own(a, List.of(), "train a"))
+                      .hasMessageContaining("wait for itself");
+                  return true;
+                }
+              })
+          .get();
+      assertWaits(later);
+      owned.close();
+      later.get().close();
+    }
+  }
+
   @Test
   void nobodyWaitsForHimself() {
     try (Calls.Call user = use(a)) {

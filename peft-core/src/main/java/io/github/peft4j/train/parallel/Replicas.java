@@ -13,6 +13,7 @@ import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.train.objective.Objective;
 import io.github.peft4j.train.optimizer.Gradients;
 import io.github.peft4j.train.step.Backpropagation;
+import io.github.peft4j.tuner.Calls;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.BitSet;
@@ -426,12 +427,18 @@ public final class Replicas implements AutoCloseable {
       return work.apply(first);
     }
     failing = false;
+    Thread waiting = Thread.currentThread();
     List<CompletableFuture<R>> running =
         others.stream()
             .map(
                 other ->
                     CompletableFuture.supplyAsync(
-                        () -> onItsDevice(other.replica(), work), other.thread()))
+                        () -> {
+                          try (Calls.Work own = Calls.workFor(waiting)) {
+                            return onItsDevice(other.replica(), work);
+                          }
+                        },
+                        other.thread()))
             .toList();
     List<Supplier<R>> results = new ArrayList<>();
     results.add(() -> onItsDevice(first, work));

@@ -10,6 +10,7 @@ import ai.djl.engine.EngineException;
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.Peft;
 import io.github.peft4j.PeftModel;
+import io.github.peft4j.advice.AdvisedException;
 import io.github.peft4j.composition.Composition;
 import io.github.peft4j.config.PeftConfig;
 import io.github.peft4j.data.ClassificationExample;
@@ -43,6 +44,7 @@ import io.github.peft4j.train.evaluation.Evaluator;
 import io.github.peft4j.train.objective.Objective;
 import io.github.peft4j.train.objective.Outputs;
 import io.github.peft4j.train.optimizer.LossScaling;
+import io.github.peft4j.train.preference.Dpo;
 import io.github.peft4j.train.preference.Orpo;
 import io.github.peft4j.train.step.Activations;
 import io.github.peft4j.transformer.config.Task;
@@ -59,6 +61,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.UnaryOperator;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -572,6 +575,24 @@ class SeveralDevicesTest {
       }
     }
     runs.get(1).requireLike(runs.get(0), 1e-8);
+  }
+
+  /** The copies' threads would wait for the step, which waits for them. */
+  @Test
+  @Timeout(60)
+  void anObjectiveMayAskTheModelInTraining() {
+    List<PreferenceExample> pairs = new ArrayList<>();
+    for (int i = 0; i < 10; i++) {
+      pairs.add(new PreferenceExample("w" + (3 + i), " w5" + " w4".repeat(i % 3), " w6"));
+    }
+    try (PeftModel model = llama(lora())) {
+      Dpo dpo = new Dpo(0.1).reference(model.using(PeftModel.DEFAULT));
+      assertThatThrownBy(
+              () -> tuner(model, Examples.of(pairs)).objective(dpo).on(CPU, CPU).run())
+          .isInstanceOf(AdvisedException.class)
+          .hasMessageStartingWith("cpu(), one of 2 devices: the reference")
+          .hasMessageContaining("has an adapter that is trained");
+    }
   }
 
   /** ORPO's mean over the tokens of a batch is another one in its parts. */
