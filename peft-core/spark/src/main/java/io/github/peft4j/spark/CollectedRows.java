@@ -44,6 +44,7 @@ record CollectedRows(
    * @param data what the rows are in errors, see {@link RowNames}
    * @param longest the most characters of a text
    * @throws IllegalArgumentException if a column is missing; no job has run then
+   * @throws RowException if a value is null or too long
    */
   static CollectedRows of(
       Dataset<Row> rows,
@@ -52,7 +53,8 @@ record CollectedRows(
       RowRoles roles,
       @Nullable String key,
       int longest) {
-    roles.columns().forEach(column -> Schemas.require(rows.schema(), setting, column));
+    String column = setting + "(rows), column";
+    roles.columns().forEach(name -> Schemas.require(rows.schema(), column, name));
     Set<String> columns = new LinkedHashSet<>(roles.columns());
     if (key != null) {
       Schemas.require(rows.schema(), "key", key);
@@ -64,12 +66,12 @@ record CollectedRows(
         new RowNames(data, key == null ? null : Schemas.require(used.schema(), "key", key));
     List<RowField> checked =
         roles.columns().stream()
-            .map(column -> Schemas.require(used.schema(), setting, column))
+            .map(name -> Schemas.require(used.schema(), column, name))
             .toList();
     String[] lines =
-        used.mapPartitions(new Check(checked, names, longest), Encoders.STRING())
-            .collectAsList()
-            .toArray(String[]::new);
+        collected(
+            used.mapPartitions(
+                new Check(checked, roles.needed(), names, longest), Encoders.STRING()));
     if (lines.length == 0) {
       throw new IllegalArgumentException(setting + "(rows): the data has no rows");
     }
@@ -85,6 +87,20 @@ record CollectedRows(
         names);
   }
 
+  /** The lines in their order. A bad row is an error of its own, and not a cause of Spark's. */
+  private static String[] collected(Dataset<String> lines) {
+    try {
+      return lines.collectAsList().toArray(String[]::new);
+    } catch (Exception e) {
+      for (Throwable cause = e; cause != null; cause = cause.getCause()) {
+        if (cause instanceof RowException row) {
+          throw row;
+        }
+      }
+      throw e;
+    }
+  }
+
   /** A column by its whole name, which may have dots. */
   private static Column quoted(String column) {
     return functions.col("`" + column.replace("`", "``") + "`");
@@ -96,7 +112,8 @@ record CollectedRows(
   }
 
   /** Checks the rows of a partition, on an executor, and writes them as JSON. */
-  private record Check(List<RowField> columns, RowNames names, int longest)
+  private record Check(
+      List<RowField> columns, Set<String> needed, RowNames names, int longest)
       implements MapPartitionsFunction<Row, String> {
 
     @Override
@@ -122,7 +139,7 @@ record CollectedRows(
 
     private void check(int partition, long place, Row row, RowField column) {
       Object value = column.of(row);
-      if (value == null) {
+      if (value == null && needed.contains(column.name())) {
         throw names.error(
             partition, place, row, "column %s is null".formatted(column.name()), null);
       }
@@ -142,11 +159,18 @@ record CollectedRows(
    * Requires that each row has one of the classes of the model.
    *
    * @throws RowException for the first row that has another one
+   * @throws IllegalArgumentException if the model has no classes
    */
   void requireLabels(List<String> known) {
     String column = roles.label();
     if (column == null) {
       return;
+    }
+    if (known.isEmpty()) {
+      throw new IllegalArgumentException(
+          ("label(\"%s\"): the model has no labels. Say them where it is loaded: SparkModel.of(place,"
+                  + " folder -> Peft.from(folder).task(Task.classification(\"no\", \"yes\")))")
+              .formatted(column));
     }
     String[] lines = broadcast.value();
     for (int i = 0; i < lines.length; i++) {
@@ -173,7 +197,7 @@ record CollectedRows(
   String named(String message, Path file, String data) {
     String line = Pattern.quote(file + ", line ") + "(\\d+)";
     String example = "^" + Pattern.quote(data) + "example (\\d+)(?= \\()";
-    String named = replaced(message, line, 1);
+    String named = replaced(message, line, 1).replace(file.toString(), "the rows");
     return roles.each() ? replaced(named, example, 0) : named;
   }
 

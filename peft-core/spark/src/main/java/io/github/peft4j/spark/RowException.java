@@ -3,7 +3,7 @@ package io.github.peft4j.spark;
 import org.jspecify.annotations.Nullable;
 
 /** A row that cannot be used: it says which. */
-public final class RowException extends RuntimeException {
+public final class RowException extends IllegalArgumentException {
 
   private static final long serialVersionUID = 1;
 

@@ -92,16 +92,24 @@ public final class SparkFineTuner {
     return this;
   }
 
-  /** Sets the column of texts to classify; {@link #label} sets that of their classes. */
-  public SparkFineTuner text(String column) {
-    this.text = column;
+  /**
+   * Sets the texts to classify; {@link #label} sets the column of their classes.
+   *
+   * @param text a column, or a template such as {@code "{title}: {body}"}; see {@link
+   *     io.github.peft4j.data.reader.Table}
+   */
+  public SparkFineTuner text(String text) {
+    this.text = text;
     return this;
   }
 
   /**
-   * Sets the column of the classes of {@link #text}. Each has to be one of the model's labels.
+   * Sets the column of the classes of {@link #text}. Each has to be one of the model's labels,
+   * which are in its config.json, or which {@code Peft.from(folder).task(Task.classification(…))}
+   * says.
    *
-   * @throws IllegalStateException if the column of the texts is not set
+   * @throws IllegalArgumentException if a brace or a section of the text is not closed
+   * @throws IllegalStateException if the texts are not set
    */
   public SparkFineTuner label(String column) {
     if (text == null) {
@@ -112,8 +120,11 @@ public final class SparkFineTuner {
   }
 
   /**
-   * Sets the prompt, a template with columns in braces: {@code "{question}\n"}. {@link #answer}
-   * sets the column of the answers.
+   * Sets the prompts; {@link #answer} sets the answers. A prompt and its answer are one text for a
+   * decoder, so the template says what separates them.
+   *
+   * @param template a template such as {@code "{question}\n"}, or a column; see {@link
+   *     io.github.peft4j.data.reader.Table}
    */
   public SparkFineTuner prompt(String template) {
     this.prompt = template;
@@ -121,15 +132,17 @@ public final class SparkFineTuner {
   }
 
   /**
-   * Sets the column of the answers to {@link #prompt}.
+   * Sets the answers to {@link #prompt}.
    *
+   * @param template a column, or a template such as {@code " {answer}"}
+   * @throws IllegalArgumentException if a brace or a section is not closed
    * @throws IllegalStateException if the prompt is not set
    */
-  public SparkFineTuner answer(String column) {
+  public SparkFineTuner answer(String template) {
     if (prompt == null) {
-      throw new IllegalStateException("answer(\"%s\") follows prompt(template)".formatted(column));
+      throw new IllegalStateException("answer(\"%s\") follows prompt(template)".formatted(template));
     }
-    this.roles = RowRoles.answered(prompt, column);
+    this.roles = RowRoles.answered(prompt, template);
     return this;
   }
 
@@ -146,11 +159,7 @@ public final class SparkFineTuner {
       throw new IllegalArgumentException("examples(…): name the columns that the source uses");
     }
     this.roles =
-        new RowRoles(
-            List.of(columns),
-            null,
-            Serialised.require("what makes the examples", source),
-            false);
+        RowRoles.of(Serialised.require("what makes the examples", source), List.of(columns));
     return this;
   }
 
@@ -206,7 +215,8 @@ public final class SparkFineTuner {
    * Trains, or goes on from a checkpoint.
    *
    * @throws IllegalArgumentException if columns, rows, settings, model and checkpoints do not fit
-   *     together, or if a loss or a tensor is not finite
+   *     together, or if a loss or a tensor is not finite; a {@link RowException} if a row is to
+   *     blame and is found before the training
    */
   public SparkTraining run() {
     Dataset<Row> data = require(rows, "there is no training data: call on(rows)");

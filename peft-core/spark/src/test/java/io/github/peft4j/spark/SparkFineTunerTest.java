@@ -14,6 +14,7 @@ import io.github.peft4j.train.FineTuner;
 import io.github.peft4j.train.TrainingReport;
 import io.github.peft4j.train.report.StepEvent;
 import io.github.peft4j.train.report.TrainingListener;
+import io.github.peft4j.transformer.config.Task;
 import io.github.peft4j.transformer.loss.CrossEntropy;
 import io.github.peft4j.transformer.loss.LabelLoss;
 import java.io.IOException;
@@ -283,7 +284,8 @@ class SparkFineTunerTest {
     List<Row> rows = new ArrayList<>(rows(20));
     rows.set(4, RowFactory.create(404L, null, "a"));
     assertThatThrownBy(() -> tuner(rows).run())
-        .hasMessageContaining("partition 0, id = 404: column body is null");
+        .isInstanceOf(RowException.class)
+        .hasMessage("partition 0, id = 404: column body is null");
     rows.set(4, RowFactory.create(404L, "w1", "d"));
     assertThatThrownBy(() -> tuner(rows).run())
         .isInstanceOf(IllegalArgumentException.class)
@@ -336,6 +338,40 @@ class SparkFineTunerTest {
     }
   }
 
+  /** A section's column may be null; the texts are those of the same words in one column. */
+  @Test
+  void textsMayBeTemplates() {
+    List<Row> rows = rows(24);
+    Dataset<Row> parts =
+        data(rows)
+            .selectExpr(
+                "id",
+                "`the.class`",
+                "if(id % 3 = 0, body, substring_index(body, ' ', 1)) first",
+                "if(id % 3 = 0, null, substring(body, instr(body, ' ') + 1)) rest");
+    Tuning brief = tuner -> tuner.steps(2).batchSize(8);
+    SparkTraining whole = tuner(rows).settings(brief).run();
+    SparkTraining joined =
+        tuner(rows)
+            .on(parts)
+            .text("{first}{#rest} {rest}{/rest}")
+            .label("the.class")
+            .settings(brief)
+            .run();
+
+    assertThat(joined.losses()).isEqualTo(whole.losses());
+    assertThat(joined.toString()).startsWith("2 steps from step 0, attempt 0, final loss ");
+    assertThatThrownBy(
+            () -> tuner(rows).on(parts).text("{first} {rest}").label("the.class").run())
+        .isInstanceOf(RowException.class)
+        .hasMessageContaining(": column rest is null");
+    assertThatThrownBy(
+            () -> tuner(rows).on(parts).text("{first} {body}").label("the.class").run())
+        .hasMessage(
+            "on(rows), column(\"body\"): the data has no column of this name; it has"
+                + " [id, the.class, first, rest]");
+  }
+
   @Test
   void settingsThatDoNotFitAreSaidAtOnce() {
     assertThatThrownBy(() -> tuner(rows(8)).settings(tuner -> tuner.checkpointEvery(3)).run())
@@ -344,6 +380,18 @@ class SparkFineTunerTest {
     assertThatThrownBy(() -> tuner(rows(8)).text("body").label("clazz").run())
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("the data has no column of this name; it has [id, body, the.class]");
+    SparkModel noLabels =
+        SparkModel.of(bert, folder -> Peft.from(folder).task(Task.featureExtraction()));
+    assertThatThrownBy(
+            () ->
+                SparkFineTuner.of(noLabels)
+                    .adapt(SparkFineTunerTest::adapt)
+                    .on(data(rows(8)))
+                    .text("body")
+                    .label("the.class")
+                    .run())
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("label(\"the.class\"): the model has no labels");
     assertThatThrownBy(
             () ->
                 SparkFineTuner.of(SparkModel.of(temp.resolve("none").toString()))
