@@ -25,8 +25,8 @@ final class Serialised {
       out.writeObject(value);
     } catch (IOException e) {
       throw new IllegalArgumentException(
-          ("%s cannot be sent to executors (%s): let it refer to local variables that are texts,"
-                  + " numbers or other serialisable values")
+          ("%s cannot be sent to executors (%s): make such a value inside of the lambda, and let"
+                  + " the lambda refer to local variables that are texts or numbers")
               .formatted(what, e),
           e);
     }
