@@ -3,6 +3,7 @@ package io.github.peft4j;
 import ai.djl.Device;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.PyTorch;
+import java.util.Collection;
 import java.util.OptionalInt;
 import java.util.Set;
 import org.slf4j.Logger;
@@ -23,6 +24,20 @@ final class DefaultPrecision {
   private static final Set<String> WIDE = Set.of("t5", "mt5", "gemma3", "gemma3_text");
 
   private DefaultPrecision() {}
+
+  /**
+   * The precision for a model on devices: the one of the first that has no bfloat16.
+   *
+   * @param devices one or more
+   * @param family the model's {@code model_type}
+   */
+  static Precision of(Collection<Device> devices, String family) {
+    return devices.stream()
+        .map(device -> of(device, family))
+        .filter(precision -> precision != Precision.BFLOAT16)
+        .findFirst()
+        .orElse(Precision.BFLOAT16);
+  }
 
   /**
    * The precision for a model on a device: FLOAT32 on the CPU, BFLOAT16 on a GPU, or FLOAT16 on one

@@ -298,7 +298,7 @@ public final class Peft {
       Precision in =
           precision != null
               ? precision
-              : DefaultPrecision.of(where.main(), config.text("model_type", ""));
+              : DefaultPrecision.of(where.devices(), config.text("model_type", ""));
       Function<DeviceMap, TransformerModel> build = builder(effective, in);
       TransformerModel model = build.apply(where);
       try {

@@ -3,6 +3,7 @@ package io.github.peft4j.adapter;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import io.github.peft4j.kernel.Precision;
+import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.quantization.FrozenMatrix;
 import io.github.peft4j.transformer.TransformerModel;
@@ -62,13 +63,9 @@ final class FormerValues implements AutoCloseable {
       kept.add(new Kept(parameter, 0, parameter.hasChanged(), matrix));
       return;
     }
-    try {
+    try (Scope scope = new Scope()) { // frees the copy of a weight on the host
       long position = file.size();
-      if (wide) {
-        write(position, Double.BYTES, parameter.frozen().toDoubleArray().length, parameter);
-      } else {
-        write(position, Float.BYTES, Math.toIntExact(parameter.shape().size()), parameter);
-      }
+      write(position, parameter.frozen());
       kept.add(new Kept(parameter, position, parameter.hasChanged(), null));
     } catch (IOException e) {
       throw new UncheckedIOException(
@@ -76,10 +73,11 @@ final class FormerValues implements AutoCloseable {
     }
   }
 
-  private void write(long position, int width, int count, ParameterSite parameter)
-      throws IOException {
-    double[] doubles = wide ? parameter.frozen().toDoubleArray() : new double[0];
-    float[] floats = wide ? new float[0] : Tensors.floats(parameter.frozen());
+  private void write(long position, NDArray value) throws IOException {
+    int width = wide ? Double.BYTES : Float.BYTES;
+    int count = Math.toIntExact(value.size());
+    double[] doubles = wide ? value.toDoubleArray() : new double[0];
+    float[] floats = wide ? new float[0] : Tensors.floats(value);
     long at = position;
     for (int from = 0; from < count; from += SLICE) {
       int n = Math.min(SLICE, count - from);

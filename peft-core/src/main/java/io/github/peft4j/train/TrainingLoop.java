@@ -145,7 +145,7 @@ final class TrainingLoop {
         replicas.members().isAlone() ? ": " + settings.devices : "");
     if (parts % workers != 0) {
       LOG.warn(
-          "a step has {} parts for {} devices: {} of them wait at its end. Take a batchSize that is a"
+          "a step has {} parts for {} devices, which leaves {} idle at its end. Take a batchSize that is a"
               + " multiple of {}; a run that goes on from a checkpoint keeps the parts that it began"
               + " with",
           parts,

@@ -24,7 +24,7 @@ final class Balance {
    * @return null if the layers do not fit
    */
   static int @Nullable [] of(long[] layers, long rest, long... free) {
-    if (divide(layers, rest, MOST, free) == null) {
+    if (outside(rest, free) > MOST * free[0] || divide(layers, rest, MOST, free) == null) {
       return null;
     }
     double low = 0;
@@ -40,11 +40,16 @@ final class Balance {
     return divide(layers, rest, high, free);
   }
 
+  /** What the first device has beside layers. */
+  private static double outside(long rest, long... free) {
+    return rest + (double) Math.min(OUTSIDE, free[0] / 16);
+  }
+
   /** Fills one device after the other up to a part of its free memory. */
   private static int @Nullable [] divide(long[] layers, long rest, double part, long... free) {
     int[] devices = new int[layers.length];
     int device = 0;
-    double taken = rest + (double) Math.min(OUTSIDE, free[0] / 16);
+    double taken = outside(rest, free);
     for (int i = 0; i < layers.length; i++) {
       while (taken + layers[i] > part * free[device]) {
         device++;

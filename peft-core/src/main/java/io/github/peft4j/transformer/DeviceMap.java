@@ -15,8 +15,10 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.Predicate;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Where the layers of a model are, if one device has not enough memory for all of them. A layer is
@@ -36,7 +38,9 @@ import java.util.stream.Stream;
  */
 public final class DeviceMap {
 
-  private final Device main;
+  /** Null for the device of the token table, which {@link #of} has by its name. */
+  private final @Nullable Device main;
+
   private final List<Rule> rules;
   private final List<Device> balanced;
 
@@ -50,13 +54,42 @@ public final class DeviceMap {
   public record Layer(String name, int index, long bytes) {}
 
   /**
+   * What a model consists of.
+   *
+   * @param layers of all its stacks, in order
+   * @param tokens the name of the token table, such as {@code model.embed_tokens}
+   * @param others names of modules that belong to no layer, though their name begins with that of
+   *     one, such as T5's table of relative positions
+   * @param rest the bytes of all that belongs to no layer
+   */
+  public record Parts(List<Layer> layers, String tokens, Set<String> others, long rest) {}
+
+  /**
    * Where some layers are.
    *
+   * @param text what the user has written
+   * @param device null for the host
    * @param part tells parts of one device apart
-   * @param onHost whether their weights wait on the host
    */
-  private record Rule(
-      Predicate<Layer> layers, String text, Device device, int part, boolean onHost) {}
+  private record Rule(Predicate<Layer> layers, String text, @Nullable Device device, int part) {
+
+    boolean isByIndex() {
+      return text.startsWith("layers ");
+    }
+
+    boolean isOnGpu() {
+      return device != null && device.isGpu();
+    }
+
+    /** Whether layers wait on the host: the CPU is that beside a GPU. */
+    boolean isOnHost(boolean besideGpu) {
+      return device == null || (besideGpu && !device.isGpu());
+    }
+
+    String where(boolean besideGpu) {
+      return isOnHost(besideGpu) ? "the host" : String.valueOf(device);
+    }
+  }
 
   private record Spot(Device device, int part, boolean onHost) {}
 
@@ -66,7 +99,7 @@ public final class DeviceMap {
    */
   static final String PROPERTY = "peft4j.devices";
 
-  private DeviceMap(Device main, List<Rule> rules, List<Device> balanced) {
+  private DeviceMap(@Nullable Device main, List<Rule> rules, List<Device> balanced) {
     this.main = main;
     this.rules = rules;
     this.balanced = balanced;
@@ -101,38 +134,26 @@ public final class DeviceMap {
    * has them. The longest prefix counts, and {@code ""} is a prefix of all. Beside a GPU, the CPU
    * is the host: layers there are computed on the main device.
    *
-   * @param byPrefix such as {@code model.layers.3} or {@code model.embed_tokens}. All that belongs
-   *     to no layer must be on one device, the main one
+   * @param byPrefix such as {@code model.layers.3} or {@code model.embed_tokens}. Each layer and the
+   *     token table have one. The device of the table is the main one, and all that belongs to no
+   *     layer is there, too
    */
   public static DeviceMap of(Map<String, Device> byPrefix) {
     if (byPrefix.isEmpty()) {
       throw new IllegalArgumentException("of({}): expected a device for each layer");
     }
-    Device all = byPrefix.get("");
-    List<Rule> rules = new ArrayList<>();
-    byPrefix.entrySet().stream()
-        .sorted(Map.Entry.comparingByKey())
-        .forEach(
-            entry ->
-                rules.add(
+    List<Rule> rules =
+        byPrefix.entrySet().stream()
+            .sorted(Map.Entry.comparingByKey()) // so that of prefixes of one name the longest is last
+            .map(
+                entry ->
                     new Rule(
                         layer -> isWithin(layer.name(), entry.getKey()),
                         entry.getKey(),
-                        entry.getValue(),
-                        0,
-                        !entry.getValue().isGpu()
-                            && byPrefix.values().stream().anyMatch(Device::isGpu))));
-    Device first =
-        byPrefix.entrySet().stream()
-            .filter(entry -> !entry.getKey().matches(".*\\.\\d+(\\..*)?"))
-            .map(Map.Entry::getValue)
-            .findFirst()
-            .orElseThrow(
-                () ->
-                    new IllegalArgumentException(
-                        "of(%s): the token table has no device: name it, such as model.embed_tokens, or \"\" for all that is not named"
-                            .formatted(byPrefix)));
-    return new DeviceMap(all == null ? first : all, List.copyOf(rules), List.of());
+                        requireNonNull(entry.getValue(), "no device for " + entry.getKey()),
+                        0))
+            .toList();
+    return new DeviceMap(null, rules, List.of());
   }
 
   private static boolean isWithin(String name, String prefix) {
@@ -149,22 +170,22 @@ public final class DeviceMap {
    *     found when it is loaded
    */
   public DeviceMap layers(int from, int to, Device device) {
-    return with("layers", from, to, device, main.isGpu() && !device.isGpu());
+    return with("layers", from, to, device);
   }
 
-  private DeviceMap with(String method, int from, int to, Device device, boolean onHost) {
+  private DeviceMap with(String method, int from, int to, @Nullable Device device) {
     if (from < 0 || to < from) {
       throw new IllegalArgumentException(
           "%s(%d, %d): expected the first layer, counted from 0, and the last one, not before it"
               .formatted(method, from, to));
     }
+    boolean isPart = isChecked() && device != null && !device.isGpu();
     Rule rule =
         new Rule(
             layer -> from <= layer.index() && layer.index() <= to,
             "layers %d to %d".formatted(from, to),
             device,
-            isChecked() && !main.isGpu() && !onHost ? rules.size() + 1 : 0,
-            onHost);
+            isPart ? rules.size() + 1 : 0);
     return new DeviceMap(main, Stream.concat(rules.stream(), Stream.of(rule)).toList(), balanced);
   }
 
@@ -177,12 +198,7 @@ public final class DeviceMap {
    * @throws IllegalArgumentException as {@link #layers} does
    */
   public DeviceMap onHost(int from, int to) {
-    return with("onHost", from, to, main, true);
-  }
-
-  /** The device of all that belongs to no layer. */
-  public Device main() {
-    return main;
+    return with("onHost", from, to, null);
   }
 
   /** Whether it names one device alone, and no layers on the host. */
@@ -194,49 +210,76 @@ public final class DeviceMap {
     return "checked".equals(System.getProperty(PROPERTY));
   }
 
-  /** All devices that compute, the main one first. */
+  /** All devices that compute, in the order of the map. */
   public Set<Device> devices() {
-    Set<Device> all = new LinkedHashSet<>(List.of(main));
-    all.addAll(balanced);
-    rules.stream().filter(rule -> !rule.onHost()).map(Rule::device).forEach(all::add);
+    Set<Device> all = new LinkedHashSet<>(balanced);
+    if (main != null) {
+      all.add(main);
+    }
+    boolean besideGpu = isBesideGpu();
+    for (Rule rule : rules) {
+      Device device = rule.device();
+      if (device != null && !rule.isOnHost(besideGpu)) {
+        all.add(device);
+      }
+    }
     return all;
+  }
+
+  /** Whether layers on the CPU wait there for a GPU. */
+  private boolean isBesideGpu() {
+    return main == null ? rules.stream().anyMatch(Rule::isOnGpu) : main.isGpu();
   }
 
   /**
    * Makes a home on each device.
    *
    * @param what the model, for messages
-   * @param layers of all its stacks, in order
-   * @param rest the bytes of what belongs to no layer
    * @throws IllegalArgumentException if the map does not fit the layers, or the layers do not fit
    *     into the devices
    */
-  public Homes homes(String what, List<Layer> layers, long rest) {
+  public Homes homes(String what, Parts parts) {
+    Device first = main == null ? deviceOf(what, parts.tokens()) : main;
     Map<String, Spot> spots =
-        balanced.isEmpty() ? byRules(what, layers) : balance(what, layers, rest);
+        balanced.isEmpty() ? byRules(what, parts.layers(), first) : balance(what, parts);
     Map<Spot, Home> homes = new LinkedHashMap<>();
-    Home first = new Home(main);
-    homes.put(new Spot(main, 0, false), first);
+    Home home = new Home(first);
+    homes.put(main(first), home);
     Map<String, Home> of = new LinkedHashMap<>();
     Set<String> onHost = new HashSet<>();
-    for (Layer layer : spots.isEmpty() ? List.<Layer>of() : layers) {
-      Spot spot = spots.getOrDefault(layer.name(), new Spot(main, 0, false));
+    for (Layer layer : spots.isEmpty() ? List.<Layer>of() : parts.layers()) {
+      Spot spot = spots.getOrDefault(layer.name(), main(first));
       if (!spot.onHost()) {
         of.put(layer.name(), homes.computeIfAbsent(spot, s -> new Home(s.device())));
       } else {
-        of.put(layer.name(), first);
-        if (main.isGpu() || isChecked()) {
+        of.put(layer.name(), home);
+        if (first.isGpu() || isChecked()) {
           onHost.add(layer.name());
         }
       }
     }
+    parts.others().forEach(name -> of.put(name, home));
     if (isChecked()) {
-      homes.values().forEach(home -> Tensors.keepApart(home.manager()));
+      homes.values().forEach(each -> Tensors.keepApart(each.manager()));
     }
-    return new Homes(first, of, onHost);
+    return new Homes(home, of, onHost);
   }
 
-  private Map<String, Spot> byRules(String what, List<Layer> layers) {
+  /** The device that a map by names has for a module. */
+  private Device deviceOf(String what, String name) {
+    Device device = null;
+    for (Rule rule : rules) {
+      device = isWithin(name, rule.text()) ? rule.device() : device; // the longest is the last
+    }
+    if (device == null) {
+      throw new IllegalArgumentException(
+          "%s: the map has no device for the token table %s: name it, or \"\" for all that is not named"
+              .formatted(what, name));
+    }
+    return device;
+  }
+
+  private Map<String, Spot> byRules(String what, List<Layer> layers, Device first) {
     Map<String, Spot> spots = new LinkedHashMap<>();
     for (Layer layer : layers) {
       Rule rule = null;
@@ -244,28 +287,65 @@ public final class DeviceMap {
         rule = each.layers().test(layer) ? each : rule; // the last one that is for it
       }
       if (rule != null) {
-        spots.put(layer.name(), new Spot(rule.device(), rule.part(), rule.onHost()));
+        spots.put(layer.name(), spot(rule, first));
+      } else if (main == null) {
+        throw new IllegalArgumentException(
+            "%s: the map has no device for the layer %s: name it, or \"\" for all that is not named"
+                .formatted(what, layer.name()));
       }
     }
-    for (Rule rule : rules) {
-      if (layers.stream().noneMatch(rule.layers())) {
-        requireMain(what, layers, rule);
-      }
+    List<Rule> elsewhere =
+        rules.stream()
+            .filter(rule -> layers.stream().noneMatch(rule.layers()))
+            .filter(rule -> !isPartOfLayer(what, layers, rule, spots, first))
+            .filter(rule -> rule.isByIndex() || !spot(rule, first).equals(main(first)))
+            .toList();
+    if (!elsewhere.isEmpty()) {
+      throw new IllegalArgumentException(
+          "%s: %s: the model has the layers %s to %s; all else is on the main device, %s: leave %s out"
+              .formatted(
+                  what,
+                  elsewhere.stream()
+                      .map(rule -> rule.text() + " on " + rule.where(first.isGpu()))
+                      .collect(Collectors.joining(", ")),
+                  layers.get(0).name(),
+                  layers.get(layers.size() - 1).name(),
+                  first,
+                  elsewhere.stream().map(Rule::text).collect(Collectors.joining(", "))));
     }
     return spots;
   }
 
-  /** What belongs to no layer has to be on the main device. */
-  private void requireMain(String what, List<Layer> layers, Rule rule) {
-    String names = layers.get(0).name() + " to " + layers.get(layers.size() - 1).name();
-    if (!rule.device().equals(main) || rule.text().startsWith("layers ")) {
-      throw new IllegalArgumentException(
-          "%s: %s on %s: the model has the layers %s, each on one device; all else is on the main device, %s"
-              .formatted(what, rule.text(), rule.device(), names, main));
-    }
+  private static Spot main(Device first) {
+    return new Spot(first, 0, false);
   }
 
-  private Map<String, Spot> balance(String what, List<Layer> layers, long rest) {
+  private static Spot spot(Rule rule, Device first) {
+    Device device = rule.device();
+    return device == null || rule.isOnHost(first.isGpu())
+        ? new Spot(first, 0, true)
+        : new Spot(device, rule.part(), false);
+  }
+
+  /** Whether a rule is for a part of a layer, which has to be where the layer is. */
+  private static boolean isPartOfLayer(
+      String what, List<Layer> layers, Rule rule, Map<String, Spot> spots, Device first) {
+    for (Layer layer : layers) {
+      if (isWithin(rule.text(), layer.name())) {
+        if (!spot(rule, first).equals(spots.get(layer.name()))) {
+          throw new IllegalArgumentException(
+              "%s: %s on %s: a layer is on one device: name %s instead"
+                  .formatted(what, rule.text(), rule.where(first.isGpu()), layer.name()));
+        }
+        return true;
+      }
+    }
+    return false;
+  }
+
+  private Map<String, Spot> balance(String what, Parts parts) {
+    List<Layer> layers = parts.layers();
+    long rest = parts.rest();
     long[] free = balanced.stream().mapToLong(FreeMemory::of).toArray();
     int[] device = Balance.of(layers.stream().mapToLong(Layer::bytes).toArray(), rest, free);
     if (device == null) {
@@ -297,13 +377,16 @@ public final class DeviceMap {
     if (!balanced.isEmpty()) {
       return "balanced over " + balanced;
     }
-    StringBuilder text = new StringBuilder(main.toString());
-    rules.forEach(
-        rule ->
-            text.append(", ")
-                .append(rule.text())
-                .append(" on ")
-                .append(rule.onHost() ? "the host" : rule.device()));
-    return text.toString();
+    boolean besideGpu = isBesideGpu();
+    return Stream.concat(
+            Stream.ofNullable(main).map(Device::toString),
+            rules.stream()
+                .map(
+                    rule ->
+                        "%s on %s"
+                            .formatted(
+                                rule.text().isEmpty() ? "all" : rule.text(),
+                                rule.where(besideGpu))))
+        .collect(Collectors.joining(", "));
   }
 }

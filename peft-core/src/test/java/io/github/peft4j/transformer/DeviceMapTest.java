@@ -6,8 +6,11 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 import ai.djl.Device;
 import io.github.peft4j.kernel.device.Homes;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Random;
+import java.util.Set;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -33,7 +36,10 @@ class DeviceMapTest {
   }
 
   private static Homes homes(DeviceMap map) {
-    return map.homes("tiny", LAYERS, 50);
+    return map.homes(
+        "tiny",
+        new DeviceMap.Parts(
+            LAYERS, "model.embed_tokens", Set.of("model.layers.0.attention.distances"), 50));
   }
 
   @Test
@@ -79,22 +85,65 @@ class DeviceMapTest {
                 "model.layers.2", Device.gpu(1),
                 "model.layers.3", CPU));
 
-    assertThat(map.main()).isEqualTo(Device.gpu(0));
     assertThat(map.devices()).containsExactly(Device.gpu(0), Device.gpu(1));
     assertThat(map)
         .hasToString(
-            "gpu(0), model.embed_tokens on gpu(0), model.layers on gpu(0), model.layers.2 on gpu(1), model.layers.3 on the host");
+            "model.embed_tokens on gpu(0), model.layers on gpu(0), model.layers.2 on gpu(1), model.layers.3 on the host");
+  }
+
+  /** Maps as accelerate writes them, whose names sort before that of the token table. */
+  @Test
+  void theTokenTableSaysTheMainDevice() {
+    for (Map<String, Device> map :
+        List.of(
+            Map.of("lm_head", CPU, "model.embed_tokens", CPU, "model.layers", CPU),
+            Map.of("a.stack", CPU, "model", CPU),
+            Map.of("", CPU, "model.layers.3", CPU))) {
+      try (Homes homes = homes(DeviceMap.of(map))) {
+        assertThat(homes.main().device()).isEqualTo(CPU);
+        assertThat(homes.isSingle()).isTrue();
+      }
+    }
+    assertRefused(Map.of("model.layers", CPU), "tiny: ", "no device for the token table");
+  }
+
+  private static void assertRefused(Map<String, Device> map, String... says) {
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> homes(DeviceMap.of(map)))
+        .withMessageContainingAll(says);
   }
 
   @Test
   void whatIsInNoLayerCannotBeElsewhere() {
-    DeviceMap map = DeviceMap.of(Map.of("model.embed_tokens", CPU, "lm_head", Device.gpu(1)));
+    assertRefused(
+        Map.of("", CPU, "lm_head", Device.gpu(1), "model.norm", Device.gpu(1)),
+        "tiny: lm_head on gpu(1), model.norm on gpu(1)",
+        "model.layers.0 to model.layers.3",
+        "the main device, cpu(): leave lm_head, model.norm out");
+  }
 
-    assertThatIllegalArgumentException()
-        .isThrownBy(() -> homes(map))
-        .withMessageContaining("tiny: ")
-        .withMessageContaining("model.layers.0 to model.layers.3")
-        .withMessageContaining("all else is on the main device");
+  @Test
+  void mapsHaveADeviceForEachLayerAndNoneForAPartOfOne() {
+    Map<String, Device> map = new HashMap<>();
+    map.put("model.embed_tokens", CPU);
+    for (int layer : List.of(0, 1, 3)) {
+      map.put("model.layers." + layer, CPU);
+    }
+    assertRefused(map, "tiny: ", "no device for the layer model.layers.2");
+    map.put("model.layers.2", CPU);
+    map.put("model.layers.2.mlp", CPU);
+    homes(DeviceMap.of(map)).close();
+    map.put("model.layers.2.mlp", Device.gpu(1));
+    assertRefused(map, "model.layers.2.mlp on gpu(1)", "name model.layers.2 instead");
+  }
+
+  /** The stack reads T5's relative positions, though the first layer has their name. */
+  @Test
+  void whatTheStackReadsIsOnTheMainDevice() {
+    try (Homes homes = homes(DeviceMap.on(CPU).layers(0, 3, CPU))) {
+      assertThat(homes.of("model.layers.0.attention.distances.weight")).isSameAs(homes.main());
+      assertThat(homes.of("model.layers.0.attention.q.weight")).isNotSameAs(homes.main());
+    }
   }
 
   @Test
@@ -109,9 +158,6 @@ class DeviceMapTest {
     assertThatIllegalArgumentException()
         .isThrownBy(() -> DeviceMap.on(CPU).onHost(2, 1))
         .withMessageContaining("onHost(2, 1)");
-    assertThatIllegalArgumentException()
-        .isThrownBy(() -> DeviceMap.of(Map.of("model.layers.0", CPU)))
-        .withMessageContaining("model.embed_tokens");
     assertThatIllegalArgumentException()
         .isThrownBy(() -> DeviceMap.balanced(CPU, CPU))
         .withMessageContaining("two or more GPUs");
@@ -133,5 +179,68 @@ class DeviceMapTest {
     assertThat(more).isBetween(20L, 21L); // (n / 2 + 1) / 80 = (32 - n) / 2 / 40
 
     assertThat(Balance.of(layers, 2 * gib, 10 * gib, 10 * gib)).as("18 of 17 GiB").isNull();
+  }
+
+  /** What is in no layer has to fit into the first device, though all layers are elsewhere. */
+  @Test
+  void whatIsInNoLayerMustFit() {
+    assertThat(Balance.of(new long[] {1, 1}, 90, 100, 1000)).isNull();
+    assertThat(Balance.of(new long[] {1, 1}, 70, 100, 1000)).containsExactly(1, 1);
+    assertThat(Balance.of(new long[] {0, 0}, 0, 0, 0)).containsExactly(0, 0);
+  }
+
+  /** No other division into stretches fills the fullest device less. */
+  @Test
+  void noDivisionIsBetter() {
+    Random random = new Random(5);
+    for (int round = 0; round < 500; round++) {
+      long[] layers = random.longs(1 + random.nextInt(6), 0, 40).toArray();
+      long[] free = random.longs(1 + random.nextInt(3), 0, 120).toArray();
+      long rest = random.nextInt(60);
+      double first = rest + free[0] / 16;
+      double best = best(layers, 0, 0, first, free);
+      int[] devices = Balance.of(layers, rest, free);
+
+      String of = Arrays.toString(layers) + rest + Arrays.toString(free);
+      if (first > 0.85 * free[0] || best > 0.85) {
+        assertThat(devices).as(of).isNull();
+      } else {
+        assertThat(devices).as(of).isSorted();
+        double fullest = 0;
+        for (int d = 0; d < free.length; d++) {
+          int device = d;
+          double taken =
+              IntStream.range(0, layers.length)
+                  .filter(i -> devices[i] == device)
+                  .mapToLong(i -> layers[i])
+                  .sum();
+          boolean hasLayers = Arrays.stream(devices).anyMatch(each -> each == device);
+          fullest = Math.max(fullest, hasLayers ? part(taken + (d == 0 ? first : 0), free[d]) : 0);
+        }
+        assertThat(fullest).as(of).isLessThanOrEqualTo(best + 1e-9);
+      }
+    }
+  }
+
+  private static double part(double taken, long free) {
+    return taken == 0 ? 0 : taken / free;
+  }
+
+  /** How full the fullest device is that has layers, in the best division from a layer on. */
+  private static double best(long[] layers, int from, int device, double outside, long... free) {
+    if (from == layers.length) {
+      return 0;
+    }
+    if (device == free.length) {
+      return Double.POSITIVE_INFINITY;
+    }
+    double best = best(layers, from, device + 1, 0, free);
+    double taken = outside;
+    for (int i = from; i < layers.length; i++) {
+      taken += layers[i];
+      double rest = best(layers, i + 1, device + 1, 0, free);
+      best = Math.min(best, Math.max(part(taken, free[device]), rest));
+    }
+    return best;
   }
 }

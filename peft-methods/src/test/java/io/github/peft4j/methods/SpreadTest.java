@@ -15,6 +15,7 @@ import io.github.peft4j.methods.lora.LoraConfig;
 import io.github.peft4j.transformer.Decoding;
 import io.github.peft4j.transformer.DeviceMap;
 import io.github.peft4j.transformer.ModelCall;
+import io.github.peft4j.transformer.TransformerModel;
 import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.site.ParameterSite;
 import java.io.IOException;
@@ -146,6 +147,13 @@ class SpreadTest {
   @MethodSource("families")
   void familiesTrain(String family) throws IOException {
     compare(family, LORA);
+  }
+
+  /** T5's first layers have the tables of relative positions that the stacks read. */
+  @ParameterizedTest
+  @ValueSource(strings = {"t5", "bart", "mpnet"})
+  void allLayersAreElsewhere(String family) throws IOException {
+    compare(family, LORA, DeviceMap.on(first()).layers(0, 9, second()));
   }
 
   @ParameterizedTest
@@ -292,6 +300,23 @@ class SpreadTest {
               model.base().parameters().map(ParameterSite::frozen).map(Tensors::place).distinct())
           .hasSize(2);
       assertThat(TinyStep.logits(model)).containsExactly(logits, within(1e-4f));
+    }
+  }
+
+  /** While a model is merged, its first layer is on its way for the next pass. */
+  @Test
+  void mergedWeightsAreComputedWith() throws IOException {
+    requireNonNull(TinyFamily.all().get("llama")).deeper(4).write(folder);
+    try (PeftModel model = load("llama", host()).adapt(LORA)) {
+      MethodContract.perturb(model.adapter(PeftModel.DEFAULT), 11);
+      float[] logits = TinyStep.logits(model);
+      try (TransformerModel merged = model.mergeAndUnload();
+          ModelCall call = merged.newCall();
+          Scope scope = new Scope()) {
+        assertThat(scope).isNotNull();
+        assertThat(Tensors.floats(call.logits(TinyFamily.input(model))))
+            .containsExactly(logits, within(1e-4f));
+      }
     }
   }
 }

@@ -72,6 +72,19 @@ record TinyFamily(String type, JsonObject config, JsonObject tensors) {
     return new TinyFamily(type, wide, shapes);
   }
 
+  /** A Llama of more layers. */
+  TinyFamily deeper(int layers) {
+    JsonObject deep = config.deepCopy();
+    deep.addProperty("num_hidden_layers", layers);
+    JsonObject shapes = tensors.deepCopy();
+    for (Map.Entry<String, JsonElement> tensor : tensors.entrySet()) {
+      for (int i = 2; i < layers && tensor.getKey().contains(".layers.1."); i++) {
+        shapes.add(tensor.getKey().replace(".layers.1.", ".layers." + i + "."), tensor.getValue());
+      }
+    }
+    return new TinyFamily(type, deep, shapes);
+  }
+
   /** Writes the model's folder. */
   void write(Path folder) throws IOException {
     Files.writeString(folder.resolve("config.json"), config.toString());

@@ -2,6 +2,7 @@ package io.github.peft4j.adapter.files;
 
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.adapter.Merger;
+import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.tuner.site.ParameterSite;
 import io.github.peft4j.tuner.site.ParameterSite.Part;
@@ -29,6 +30,9 @@ final class PartsOfTensor implements AutoCloseable {
     if (left == 0) {
       left = parameter.parts().size();
       merged = merger.merged(parameter);
+      if (merged == null && !parameter.waiting().isEmpty()) {
+        merged = Scope.release(parameter.frozen()); // one copy from the host for all parts
+      }
     }
     NDArray whole = merged == null ? parameter.frozen() : merged;
     try (NDArray values = Tensors.part(whole, part.offset(), part.shape())) {

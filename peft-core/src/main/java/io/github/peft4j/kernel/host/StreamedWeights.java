@@ -13,6 +13,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -31,6 +32,9 @@ public final class StreamedWeights implements AutoCloseable {
           def first(x: Tensor) -> Tensor:
               return torch.narrow(torch.reshape(x, [-1]), 0, 0, 1)
           """);
+
+  /** The layer that each thread computes, the innermost one. */
+  private static final ThreadLocal<Layer> RUNNING = new ThreadLocal<>();
 
   private final SideCopies copies;
   private final List<Layer> layers = new ArrayList<>();
@@ -56,6 +60,9 @@ public final class StreamedWeights implements AutoCloseable {
     /** The copies on the device. They are on their way until a layer has {@link #arrived}. */
     private @Nullable NDList here;
 
+    /** What they are copies of. */
+    private List<NDArray> sources = List.of();
+
     private boolean arrived;
 
     private Layer(int index, Supplier<List<NDArray>> waiting, Consumer<@Nullable NDList> user) {
@@ -71,9 +78,16 @@ public final class StreamedWeights implements AutoCloseable {
      */
     public <T> T during(Next next, Supplier<T> code) {
       enter(this, next);
+      Layer outer = RUNNING.get();
+      RUNNING.set(this);
       try {
         return code.get();
       } finally {
+        if (outer == null) {
+          RUNNING.remove();
+        } else {
+          RUNNING.set(outer);
+        }
         leave(this);
       }
     }
@@ -88,19 +102,28 @@ public final class StreamedWeights implements AutoCloseable {
           });
     }
 
+    /**
+     * Whether this thread computes with the weights. Another thread may get its copies closed at
+     * any time.
+     */
+    public boolean isRunning() {
+      return RUNNING.get() == this;
+    }
+
     private void come() {
-      if (here == null) {
-        NDList empty = new NDList();
-        waiting.get().forEach(array -> empty.add(Scope.release(copies.emptyOnDevice(array))));
-        here = empty;
-        List<NDArray> sources = waiting.get();
-        copies.beside(
-            () -> {
-              for (int i = 0; i < empty.size(); i++) {
-                SideCopies.copy(empty.get(i), sources.get(i));
-              }
-            });
+      List<NDArray> now = waiting.get();
+      if (!isCopyOf(now)) {
+        go(); // others wait since a merge
       }
+      if (here == null) {
+        here = copied(now);
+        sources = now;
+      }
+    }
+
+    private boolean isCopyOf(List<NDArray> arrays) {
+      return arrays.size() == sources.size()
+          && IntStream.range(0, arrays.size()).allMatch(i -> arrays.get(i) == sources.get(i));
     }
 
     private void arrive() {
@@ -121,6 +144,7 @@ public final class StreamedWeights implements AutoCloseable {
           gone.close();
         }
         here = null;
+        sources = List.of();
         arrived = false;
       }
     }
@@ -165,14 +189,33 @@ public final class StreamedWeights implements AutoCloseable {
           }
           layer.come();
           layer.arrive();
-          layer.users++;
           next.come();
+          layer.users++;
           return layer;
         });
   }
 
   private synchronized void leave(Layer layer) {
     layer.users--;
+  }
+
+  /** Copies on the device. They are on their way; if they cannot be made, none is left. */
+  private NDList copied(List<NDArray> waiting) {
+    NDList here = new NDList();
+    try {
+      waiting.forEach(array -> here.add(Scope.release(copies.emptyOnDevice(array))));
+      copies.beside(
+          () -> {
+            for (int i = 0; i < here.size(); i++) {
+              SideCopies.copy(here.get(i), waiting.get(i));
+            }
+          });
+      return here;
+    } catch (RuntimeException | Error e) {
+      copies.join();
+      here.close();
+      throw e;
+    }
   }
 
   /**

@@ -94,6 +94,12 @@ public final class TransformerLayer extends NamedBlock {
           public NDArray get(NDArray onHost) {
             return weights.get(onHost);
           }
+
+          @Override
+          public boolean areInUse() {
+            StreamedWeights.Layer layer = streamed;
+            return layer != null && layer.isRunning();
+          }
         };
     all.forEach(parameter -> parameter.waitOnHost(copies));
     streamed =

@@ -6,11 +6,14 @@ import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.quantization.Quantization;
 import io.github.peft4j.quantization.QuantizedTensors;
 import io.github.peft4j.transformer.DeviceMap;
+import io.github.peft4j.transformer.family.ScoreBiasSpec;
 import io.github.peft4j.transformer.family.StackSpec;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /** How many bytes the layers of a model take on a device, out of the shapes in its checkpoint. */
@@ -18,8 +21,8 @@ final class LayerSizes {
 
   private LayerSizes() {}
 
-  /** The layers of all stacks, in order. A layer that is applied several times is there once. */
-  static List<DeviceMap.Layer> of(
+  /** The parts of a model. A layer that is applied several times is there once. */
+  static DeviceMap.Parts of(
       List<StackSpec> stacks,
       TensorSource tensors,
       Precision precision,
@@ -31,27 +34,36 @@ final class LayerSizes {
         indices.putIfAbsent(stack.prefix() + stack.layer().apply(i).name(), indices.size() - first);
       }
     }
+    Set<String> others =
+        stacks.stream()
+            .map(StackSpec::scoreBias)
+            .filter(ScoreBiasSpec.Relative.class::isInstance)
+            .map(bias -> ((ScoreBiasSpec.Relative) bias).table())
+            .collect(Collectors.toSet());
     List<DeviceMap.Layer> layers = new ArrayList<>();
     indices.forEach((name, index) -> layers.add(new DeviceMap.Layer(name, index, 0)));
+    long rest = 0;
     for (String tensor : tensors.names()) {
-      for (int i = 0; i < layers.size(); i++) {
+      int i = others.stream().anyMatch(other -> isOf(tensor, other)) ? -1 : find(tensor, layers);
+      if (i < 0) {
+        rest += bytes(tensor, tensors, precision, null);
+      } else {
         DeviceMap.Layer layer = layers.get(i);
-        if (isOf(tensor, layer.name())) {
-          long bytes = layer.bytes() + bytes(tensor, tensors, precision, quantization);
-          layers.set(i, new DeviceMap.Layer(layer.name(), layer.index(), bytes));
-          break;
-        }
+        long bytes = layer.bytes() + bytes(tensor, tensors, precision, quantization);
+        layers.set(i, new DeviceMap.Layer(layer.name(), layer.index(), bytes));
       }
     }
-    return layers;
+    return new DeviceMap.Parts(layers, stacks.get(0).embedding().tokens(), others, rest);
   }
 
-  /** The bytes of what belongs to no layer. */
-  static long rest(List<DeviceMap.Layer> layers, TensorSource tensors, Precision precision) {
-    return tensors.names().stream()
-        .filter(tensor -> layers.stream().noneMatch(layer -> isOf(tensor, layer.name())))
-        .mapToLong(tensor -> bytes(tensor, tensors, precision, null))
-        .sum();
+  /** The index of the layer that has a tensor, or -1. */
+  private static int find(String tensor, List<DeviceMap.Layer> layers) {
+    for (int i = 0; i < layers.size(); i++) {
+      if (isOf(tensor, layers.get(i).name())) {
+        return i;
+      }
+    }
+    return -1;
   }
 
   /** A checkpoint may lack the first part of a name, such as {@code model.}, or have one more. */

@@ -144,9 +144,9 @@ public final class Models {
     String root = heads.root(chosen.type());
     Design design = design(config, chosen.type());
     TensorSource tensors = named(family, source, quantized);
-    List<DeviceMap.Layer> layers = LayerSizes.of(design.stacks(), tensors, precision, quantization);
     Homes homes =
-        devices.homes(config.source(), layers, LayerSizes.rest(layers, tensors, precision));
+        devices.homes(
+            config.source(), LayerSizes.of(design.stacks(), tensors, precision, quantization));
     LoadProgress progress = new LoadProgress(source);
     try (Loaders loaders = new Loaders(homes, precision, progress)) {
       Checkpoint weights =

@@ -5,6 +5,7 @@ import ai.djl.ndarray.types.Shape;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.host.OffloadedTensor;
 import io.github.peft4j.quantization.FrozenMatrix;
+import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -92,8 +93,9 @@ interface FrozenContent extends AutoCloseable {
   }
 
   /**
-   * A tensor that waits on the host. What asks for it while it is not on the device gets a copy,
-   * which the innermost {@link Scope} frees.
+   * A tensor that waits on the host. A thread that computes the layer has it on the device. Any other
+   * that asks for it gets a copy, which the innermost {@link Scope} frees: the layer's may be closed
+   * meanwhile.
    */
   final class Waiting implements FrozenContent {
 
@@ -103,9 +105,20 @@ interface FrozenContent extends AutoCloseable {
 
     /** Moves a tensor to the host. */
     Waiting(FrozenContent content, ParameterSite.Copies copies) {
-      this.host = content.of(content.arrays().stream().map(copies::put).toList());
+      this.host = content.of(put(content.arrays(), copies));
       this.copies = copies;
       content.close();
+    }
+
+    private static List<NDArray> put(List<NDArray> arrays, ParameterSite.Copies copies) {
+      List<NDArray> onHost = new ArrayList<>();
+      try {
+        arrays.forEach(array -> onHost.add(copies.put(array)));
+        return onHost;
+      } catch (RuntimeException | Error e) {
+        onHost.forEach(NDArray::close);
+        throw e;
+      }
     }
 
     /** The same way for another tensor. */
@@ -124,7 +137,7 @@ interface FrozenContent extends AutoCloseable {
 
     @Override
     public NDArray array() {
-      FrozenContent present = here;
+      FrozenContent present = inUse();
       if (present != null) {
         return present.array();
       }
@@ -142,10 +155,14 @@ interface FrozenContent extends AutoCloseable {
       return host.matrix();
     }
 
+    private @Nullable FrozenContent inUse() {
+      return copies.areInUse() ? here : null;
+    }
+
     /** Null also while it is not here: then the dense numbers are computed with. */
     @Override
     public @Nullable FrozenMatrix present() {
-      FrozenContent present = here;
+      FrozenContent present = inUse();
       return present == null ? null : present.matrix();
     }
 

@@ -204,6 +204,9 @@ public final class ParameterSite extends Site<NDArray, NDArray> implements AutoC
 
     /** A copy on the device, in the innermost scope. */
     NDArray get(NDArray onHost);
+
+    /** Whether this thread computes with what {@link #here} has brought. */
+    boolean areInUse();
   }
 
   /** Moves the frozen tensor to the host. No pass may run meanwhile. */

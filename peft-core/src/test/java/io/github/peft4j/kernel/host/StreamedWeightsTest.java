@@ -12,6 +12,7 @@ import io.github.peft4j.kernel.host.StreamedWeights.Next;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
+import java.util.concurrent.CompletableFuture;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
@@ -22,7 +23,7 @@ class StreamedWeightsTest {
 
   /** What a layer has on the device. */
   private static final class Weight {
-    final NDArray host;
+    NDArray host;
     final StreamedWeights.Layer layer;
     @Nullable NDList here;
 
@@ -30,7 +31,7 @@ class StreamedWeightsTest {
       this.host = host;
       this.layer =
           weights.add(
-              () -> List.of(host),
+              () -> List.of(this.host),
               arrays -> {
                 if (here != null) {
                   here.close();
@@ -139,6 +140,63 @@ class StreamedWeightsTest {
                 assertThat(all.get(0).here).isNotNull();
                 return "";
               });
+    }
+  }
+
+  /** After the last layer the first is on its way. A merge may replace it meanwhile. */
+  @Test
+  void whatWasReplacedOnItsWayComesAnew() {
+    try (NDManager manager = Tensors.newManager(Device.cpu());
+        StreamedWeights streamed = new StreamedWeights(Device.cpu())) {
+      List<Weight> all = weights(streamed, manager);
+      all.get(LAYERS - 1).layer.during(Next.BEHIND, () -> "");
+      for (Weight weight : List.of(all.get(0), all.get(LAYERS - 1))) { // on its way, and here
+        weight.host = manager.create(new float[] {7, 8});
+        assertThat(seen(weight)).containsExactly(7, 8);
+      }
+    }
+  }
+
+  private static float[] seen(Weight weight) {
+    return weight.layer.during(
+        Next.BEHIND, () -> Objects.requireNonNull(weight.here).get(0).toFloatArray());
+  }
+
+  /** A copy that fails is not taken for one that is on its way. */
+  @Test
+  void aLayerWhoseCopyFailsComesAnew() {
+    try (NDManager manager = Tensors.newManager(Device.cpu());
+        StreamedWeights streamed = new StreamedWeights(Device.cpu())) {
+      List<Weight> all = weights(streamed, manager);
+      NDArray lost = manager.create(new float[] {5, 6});
+      all.get(1).host = lost;
+      lost.close();
+      assertThatThrownBy(() -> seen(all.get(0))).isInstanceOf(IllegalStateException.class);
+      all.get(1).host = manager.create(new float[] {7, 8});
+      long before = Tensors.live();
+
+      assertThat(seen(all.get(1))).containsExactly(7, 8);
+      assertThat(seen(all.get(3))).containsExactly(3, 4);
+      assertThat(all.get(0).here).as("nobody computes with it").isNull();
+      streamed.close();
+      assertThat(Tensors.live()).isLessThan(before);
+    }
+  }
+
+  @Test
+  void onlyTheThreadThatComputesHasTheCopies() {
+    try (NDManager manager = Tensors.newManager(Device.cpu());
+        StreamedWeights streamed = new StreamedWeights(Device.cpu())) {
+      List<Weight> all = weights(streamed, manager);
+      StreamedWeights.Layer first = all.get(0).layer;
+      first.during(
+          Next.BEHIND,
+          () -> {
+            all.get(3).layer.during(Next.BEHIND, () -> "");
+            assertThat(first.isRunning()).isTrue();
+            assertThat(CompletableFuture.supplyAsync(first::isRunning).join()).isFalse();
+          });
+      assertThat(first.isRunning()).isFalse();
     }
   }
 }
