@@ -77,7 +77,8 @@ class PeftModelTest {
     int gpus = PyTorch.engine().getGpuCount();
     assertThatThrownBy(() -> Peft.from(folder).device(Device.gpu(gpus)).load())
         .isInstanceOf(IllegalArgumentException.class)
-        .hasMessageContaining("there is no gpu(" + gpus + "): PyTorch finds " + gpus + " CUDA GPUs");
+        .hasMessageContaining(
+            "there is no gpu(" + gpus + "): PyTorch finds " + gpus + " CUDA GPUs");
   }
 
   @Test

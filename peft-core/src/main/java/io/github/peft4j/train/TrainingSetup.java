@@ -267,7 +267,8 @@ record TrainingSetup(
           "%s would compute each batch in %d parts, but a batch has %d rows"
               .formatted(workers(settings), parts, settings.batchSize),
           Remedy.ENLARGE_BATCH.with(
-              "Take batchSize(%d) or more: a batch is that of all devices together".formatted(parts),
+              "Take batchSize(%d) or more: a batch is that of all devices together"
+                  .formatted(parts),
               parts));
     }
   }

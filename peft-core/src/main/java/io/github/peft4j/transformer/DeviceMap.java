@@ -133,9 +133,9 @@ public final class DeviceMap {
    * has them. The longest prefix counts, and {@code ""} is a prefix of all. Beside a GPU, the CPU
    * is the host: layers there are computed on the main device.
    *
-   * @param byPrefix such as {@code model.layers.3} or {@code model.embed_tokens}. Each layer and the
-   *     token table have one. The device of the table is the main one, and all that belongs to no
-   *     layer is there, too
+   * @param byPrefix such as {@code model.layers.3} or {@code model.embed_tokens}. Each layer and
+   *     the token table have one. The device of the table is the main one, and all that belongs to
+   *     no layer is there, too
    */
   public static DeviceMap of(Map<String, Device> byPrefix) {
     if (byPrefix.isEmpty()) {
@@ -143,7 +143,8 @@ public final class DeviceMap {
     }
     List<Rule> rules =
         byPrefix.entrySet().stream()
-            .sorted(Map.Entry.comparingByKey()) // so that of prefixes of one name the longest is last
+            .sorted(
+                Map.Entry.comparingByKey()) // so that of prefixes of one name the longest is last
             .map(
                 entry ->
                     new Rule(

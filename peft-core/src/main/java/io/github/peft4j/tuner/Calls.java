@@ -198,8 +198,7 @@ public final class Calls {
    * @throws IllegalStateException if another call of this thread uses it
    */
   public Optional<Call> own(Resource owned, Collection<Resource> used, String purpose) {
-    Optional<Call> alone =
-        begin(new Call(Set.copyOf(used), owned, thisThread()), purpose);
+    Optional<Call> alone = begin(new Call(Set.copyOf(used), owned, thisThread()), purpose);
     if (alone.isPresent()) {
       onChange.run();
     }

@@ -651,8 +651,19 @@ class CliTest {
     Path report = folder.resolve("report.html");
     assertFine(
         finetune(
-            "--devices", 2, "--device", "cpu", "--batch-size", 4, "--steps", 1, "--quiet",
-            "--output", adapter, "--report", report));
+            "--devices",
+            2,
+            "--device",
+            "cpu",
+            "--batch-size",
+            4,
+            "--steps",
+            1,
+            "--quiet",
+            "--output",
+            adapter,
+            "--report",
+            report));
     assertThat(out()).contains("2 rows at once");
     assertThat(report).content().contains("cpu(), cpu()");
 
@@ -685,7 +696,15 @@ class CliTest {
     assertFine(finetune("--settings", settings, "--dry-run"));
     assertThat(out()).contains("device-map:\n  '0': cpu\n  '1': host\n");
     assertFine(
-        run("evaluate", "--model", model, "--adapter", adapter, "--data", data, "--device-map",
+        run(
+            "evaluate",
+            "--model",
+            model,
+            "--adapter",
+            adapter,
+            "--data",
+            data,
+            "--device-map",
             "0-1=host"));
 
     assertMistake(

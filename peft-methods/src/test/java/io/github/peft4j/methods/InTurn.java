@@ -40,8 +40,7 @@ final class InTurn implements ArgumentsProvider {
   @SuppressWarnings("unchecked")
   private static List<Arguments> cases(Class<?> test) {
     return ((Stream<Arguments>)
-            ReflectionUtils.invokeMethod(
-                ReflectionUtils.getRequiredMethod(test, "cases"), null))
+            ReflectionUtils.invokeMethod(ReflectionUtils.getRequiredMethod(test, "cases"), null))
         .toList();
   }
 }

@@ -49,8 +49,8 @@ import org.junit.jupiter.params.provider.MethodSource;
 /**
  * What every method must keep to, on models small enough for finite differences. A subclass has the
  * table of methods: {@code static Stream<Arguments> cases()}, see {@link MethodCase#onItsModels}.
- * What a method computes is tested on all its models: the start, gradients, merging, decoding. Ways to
- * run a step, and what becomes of files, tensors and names, are tested on one of them ({@link
+ * What a method computes is tested on all its models: the start, gradients, merging, decoding. Ways
+ * to run a step, and what becomes of files, tensors and names, are tested on one of them ({@link
  * InTurn}).
  */
 @ExtendWith(NamedFailures.class)

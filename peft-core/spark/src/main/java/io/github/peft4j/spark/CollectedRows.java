@@ -65,9 +65,7 @@ record CollectedRows(
     RowNames names =
         new RowNames(data, key == null ? null : Schemas.require(used.schema(), "key", key));
     List<RowField> checked =
-        roles.columns().stream()
-            .map(name -> Schemas.require(used.schema(), column, name))
-            .toList();
+        roles.columns().stream().map(name -> Schemas.require(used.schema(), column, name)).toList();
     String[] lines =
         collected(
             used.mapPartitions(
@@ -112,8 +110,7 @@ record CollectedRows(
   }
 
   /** Checks the rows of a partition, on an executor, and writes them as JSON. */
-  private record Check(
-      List<RowField> columns, Set<String> needed, RowNames names, int longest)
+  private record Check(List<RowField> columns, Set<String> needed, RowNames names, int longest)
       implements MapPartitionsFunction<Row, String> {
 
     @Override

@@ -75,8 +75,7 @@ final class Progress extends AccumulatorV2<String, String> {
         step = event.step();
         stepped =
             "step %,d of %,d, loss %.4f, %,.0f tokens/s"
-                .formatted(
-                    event.step(), event.totalSteps(), event.loss(), event.tokensPerSecond());
+                .formatted(event.step(), event.totalSteps(), event.loss(), event.tokensPerSecond());
         add(stepped + evaluated);
       }
 

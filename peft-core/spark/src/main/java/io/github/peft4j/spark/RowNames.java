@@ -41,9 +41,7 @@ record RowNames(String data, @Nullable RowField key) implements Serializable {
   }
 
   private String name(long place, String value) {
-    return key == null
-        ? "row " + (place + 1)
-        : "%s = %s".formatted(key.name(), shortened(value));
+    return key == null ? "row " + (place + 1) : "%s = %s".formatted(key.name(), shortened(value));
   }
 
   private static String shortened(String value) {
@@ -51,8 +49,6 @@ record RowNames(String data, @Nullable RowField key) implements Serializable {
   }
 
   private static String text(@Nullable Object value) {
-    return value instanceof byte[] bytes
-        ? HexFormat.of().formatHex(bytes)
-        : String.valueOf(value);
+    return value instanceof byte[] bytes ? HexFormat.of().formatHex(bytes) : String.valueOf(value);
   }
 }

@@ -16,9 +16,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The models of this executor. The first task that needs a model loads it while the others wait.
- * If that fails, it has failed for all of them; a task that comes later tries again. When no task
- * has used a model for a while, it is closed, which frees its native memory.
+ * The models of this executor. The first task that needs a model loads it while the others wait. If
+ * that fails, it has failed for all of them; a task that comes later tries again. When no task has
+ * used a model for a while, it is closed, which frees its native memory.
  */
 final class SharedModels {
 

@@ -140,7 +140,8 @@ public final class SparkFineTuner {
    */
   public SparkFineTuner answer(String template) {
     if (prompt == null) {
-      throw new IllegalStateException("answer(\"%s\") follows prompt(template)".formatted(template));
+      throw new IllegalStateException(
+          "answer(\"%s\") follows prompt(template)".formatted(template));
     }
     this.roles = RowRoles.answered(prompt, template);
     return this;
@@ -230,8 +231,7 @@ public final class SparkFineTuner {
     requireFixedExecutors(context);
     String before = context.getLocalProperty("spark.job.description");
     context.setJobDescription("peft4j: checks and collects the rows of a training");
-    try (CollectedRows training =
-            CollectedRows.of(data, "on", "", meaning, key, longestText);
+    try (CollectedRows training = CollectedRows.of(data, "on", "", meaning, key, longestText);
         CollectedRows held =
             validation == null
                 ? null

@@ -127,7 +127,7 @@ public final class SparkModel implements Serializable {
     if (folder.isAbsolute() || place.startsWith(".")) {
       throw new IllegalArgumentException(
           "the adapter '%s': this host has no folder %s; put it there, or give a URI of a shared"
-              .formatted(adapter, place)
+                  .formatted(adapter, place)
               + " file system");
     }
     return HubModel.of(place).downloadAdapter();

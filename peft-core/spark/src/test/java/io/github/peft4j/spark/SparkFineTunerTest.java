@@ -361,12 +361,10 @@ class SparkFineTunerTest {
 
     assertThat(joined.losses()).isEqualTo(whole.losses());
     assertThat(joined.toString()).startsWith("2 steps from step 0, attempt 0, final loss ");
-    assertThatThrownBy(
-            () -> tuner(rows).on(parts).text("{first} {rest}").label("the.class").run())
+    assertThatThrownBy(() -> tuner(rows).on(parts).text("{first} {rest}").label("the.class").run())
         .isInstanceOf(RowException.class)
         .hasMessageContaining(": column rest is null");
-    assertThatThrownBy(
-            () -> tuner(rows).on(parts).text("{first} {body}").label("the.class").run())
+    assertThatThrownBy(() -> tuner(rows).on(parts).text("{first} {body}").label("the.class").run())
         .hasMessage(
             "on(rows), column(\"body\"): the data has no column of this name; it has"
                 + " [id, the.class, first, rest]");

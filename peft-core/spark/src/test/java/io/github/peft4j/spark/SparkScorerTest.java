@@ -302,7 +302,8 @@ class SparkScorerTest {
   void theResultMayBeScoredAgain() {
     Dataset<Row> once =
         SparkScorer.of(SparkModel.of(bert)).text("body").classify(data(rows()).limit(5));
-    Dataset<Row> twice = SparkScorer.of(SparkModel.of(bert)).text("body").into("second").embed(once);
+    Dataset<Row> twice =
+        SparkScorer.of(SparkModel.of(bert)).text("body").into("second").embed(once);
     List<String> labels =
         twice
             .map(
@@ -326,7 +327,11 @@ class SparkScorerTest {
                 Encoders.row(SCHEMA));
 
     assertThat(
-            SparkScorer.of(SparkModel.of(bert)).text("body").key("id").classify(made).collectAsList())
+            SparkScorer.of(SparkModel.of(bert))
+                .text("body")
+                .key("id")
+                .classify(made)
+                .collectAsList())
         .hasSize(ROWS);
   }
 

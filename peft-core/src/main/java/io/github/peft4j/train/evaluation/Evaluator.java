@@ -165,9 +165,7 @@ public final class Evaluator {
 
   /** This evaluator on a copy of the model. */
   private Evaluator on(TextModel copy, Objective own) {
-    return copy == model
-        ? this
-        : new Evaluator(copy, rows, tokens, reading, own, measures, null);
+    return copy == model ? this : new Evaluator(copy, rows, tokens, reading, own, measures, null);
   }
 
   /** Measures the model, with its active adapters, on examples. */

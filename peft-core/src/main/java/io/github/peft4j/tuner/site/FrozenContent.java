@@ -93,9 +93,9 @@ interface FrozenContent extends AutoCloseable {
   }
 
   /**
-   * A tensor that waits on the host. A thread that computes the layer has it on the device. Any other
-   * that asks for it gets a copy, which the innermost {@link Scope} frees: the layer's may be closed
-   * meanwhile.
+   * A tensor that waits on the host. A thread that computes the layer has it on the device. Any
+   * other that asks for it gets a copy, which the innermost {@link Scope} frees: the layer's may be
+   * closed meanwhile.
    */
   final class Waiting implements FrozenContent {
 

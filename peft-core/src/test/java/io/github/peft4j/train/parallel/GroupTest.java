@@ -212,8 +212,7 @@ class GroupTest {
                 rank ->
                     CompletableFuture.runAsync(
                         () -> {
-                          try (PeftModel model =
-                              Peft.load(folder).adapt(ToyConfig.of(1, 0))) {
+                          try (PeftModel model = Peft.load(folder).adapt(ToyConfig.of(1, 0))) {
                             if (rank == 1) { // has begun to train by itself
                               FineTuner.of(model)
                                   .quiet()

@@ -37,8 +37,7 @@ public final class Placement {
   public static Device device(String option, String name) {
     Matcher matcher = DEVICE.matcher(name);
     if (!matcher.matches()) {
-      throw new IllegalArgumentException(
-          option + " is '" + name + "', expected cpu, gpu or gpu1");
+      throw new IllegalArgumentException(option + " is '" + name + "', expected cpu, gpu or gpu1");
     }
     String number = matcher.group(1);
     if (number == null) {

@@ -299,8 +299,7 @@ class SeveralDevicesTest {
     }
     try (PeftModel model =
         loader("tiny-bert").task(Task.classification("a", "b")).load().adapt(lora())) {
-      FineTuner tuner =
-          tuner(model, Examples.of(examples)).steps(2).maxLength(8).on(CPU, CPU);
+      FineTuner tuner = tuner(model, Examples.of(examples)).steps(2).maxLength(8).on(CPU, CPU);
       TrainingReport report =
           tuner
               .objective(new Shared())
@@ -553,7 +552,9 @@ class SeveralDevicesTest {
 
   static Stream<PeftConfig> methodsThatReadTheirBatch() {
     return Stream.of(
-        LilyConfig.ofRank(2), GatedLoraConfig.ofRank(2), BottleneckConfig.pfeiffer().useGating(true));
+        LilyConfig.ofRank(2),
+        GatedLoraConfig.ofRank(2),
+        BottleneckConfig.pfeiffer().useGating(true));
   }
 
   /** Means over a batch's tokens, or over its padding, are others in its parts. */
@@ -587,8 +588,7 @@ class SeveralDevicesTest {
     }
     try (PeftModel model = llama(lora())) {
       Dpo dpo = new Dpo(0.1).reference(model.using(PeftModel.DEFAULT));
-      assertThatThrownBy(
-              () -> tuner(model, Examples.of(pairs)).objective(dpo).on(CPU, CPU).run())
+      assertThatThrownBy(() -> tuner(model, Examples.of(pairs)).objective(dpo).on(CPU, CPU).run())
           .isInstanceOf(AdvisedException.class)
           .hasMessageStartingWith("cpu(), one of 2 devices: the reference")
           .hasMessageContaining("has an adapter that is trained");

@@ -215,7 +215,8 @@ class SpreadTrainingTest {
       Map<String, float[]> here = values.get(i);
       values
           .get(0)
-          .forEach((key, expected) -> assertClose(key, requireNonNull(here.get(key)), expected, 1e-5));
+          .forEach(
+              (key, expected) -> assertClose(key, requireNonNull(here.get(key)), expected, 1e-5));
     }
   }
 
