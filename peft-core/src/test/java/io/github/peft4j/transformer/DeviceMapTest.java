@@ -1,5 +1,6 @@
 package io.github.peft4j.transformer;
 
+import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
@@ -199,12 +200,13 @@ class DeviceMapTest {
       long rest = random.nextInt(60);
       double first = rest + free[0] / 16;
       double best = best(layers, 0, 0, first, free);
-      int[] devices = Balance.of(layers, rest, free);
+      int[] found = Balance.of(layers, rest, free);
 
       String of = Arrays.toString(layers) + rest + Arrays.toString(free);
       if (first > 0.85 * free[0] || best > 0.85) {
-        assertThat(devices).as(of).isNull();
+        assertThat(found).as(of).isNull();
       } else {
+        int[] devices = requireNonNull(found, of);
         assertThat(devices).as(of).isSorted();
         double fullest = 0;
         for (int d = 0; d < free.length; d++) {
