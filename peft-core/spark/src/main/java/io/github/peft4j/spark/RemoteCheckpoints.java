@@ -81,7 +81,7 @@ final class RemoteCheckpoints {
     Set<String> kept = names(Objects.requireNonNull(checkpoint.getParent()));
     for (FileStatus old : files.listStatus(folder)) {
       String other = old.getPath().getName();
-      if (other.matches(PART) || other.matches(NAME) && !kept.contains(other)) {
+      if (other.matches(PART) || (other.matches(NAME) && !kept.contains(other))) {
         files.delete(old.getPath(), true);
       }
     }

@@ -11,7 +11,12 @@ import org.jspecify.annotations.Nullable;
 record RowField(String name, int index) implements Serializable {
 
   /** The value in a row. */
-  <T> @Nullable T of(Row row) {
-    return row.getAs(index);
+  @Nullable Object of(Row row) {
+    return row.get(index);
+  }
+
+  /** The value in a row, of a column of texts. */
+  @Nullable String text(Row row) {
+    return row.getString(index);
   }
 }

@@ -126,7 +126,7 @@ final class RowScorer implements Iterator<Row> {
   }
 
   private Item item(Row row, long place) {
-    String text = settings.text().of(row);
+    String text = settings.text().text(row);
     if (text == null) {
       throw error(
           row, place, "the text (column %s) is null".formatted(settings.text().name()), null);
@@ -147,7 +147,7 @@ final class RowScorer implements Iterator<Row> {
     if (column == null) {
       return settings.adapter();
     }
-    String name = column.of(row);
+    String name = column.text(row);
     if (name == null || !(name.equals(Composition.BASE) || model.adapters().containsKey(name))) {
       throw error(
           row,
