@@ -8,9 +8,8 @@ import java.util.Set;
  * The columns that a template names, for who has to know them before there is a {@link Table}.
  *
  * @param named all columns, in the order of the template
- * @param needed those that every row needs a value of: they stand outside of sections such as
- *     <code>
- *     {#input} with {input}{/input}</code>
+ * @param needed those that every row needs a value of: they stand outside of sections, which are
+ *     written as {@code {#input} with {input}{/input}}
  */
 public record TemplateColumns(Set<String> named, Set<String> needed) {
 
