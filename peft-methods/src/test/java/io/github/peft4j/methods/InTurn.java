@@ -3,6 +3,7 @@ package io.github.peft4j.methods;
 import static java.util.stream.Collectors.groupingBy;
 import static java.util.stream.Collectors.toList;
 
+import java.lang.reflect.Method;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.stream.IntStream;
@@ -11,7 +12,7 @@ import org.junit.jupiter.api.extension.ExtensionContext;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.ArgumentsProvider;
 import org.junit.jupiter.params.support.ParameterDeclarations;
-import org.junit.platform.commons.util.ReflectionUtils;
+import org.junit.platform.commons.support.ReflectionSupport;
 
 /**
  * Each method of {@code cases()} on one of its models, for what hardly depends on the model. The
@@ -39,8 +40,7 @@ final class InTurn implements ArgumentsProvider {
 
   @SuppressWarnings("unchecked")
   private static List<Arguments> cases(Class<?> test) {
-    return ((Stream<Arguments>)
-            ReflectionUtils.invokeMethod(ReflectionUtils.getRequiredMethod(test, "cases"), null))
-        .toList();
+    Method cases = ReflectionSupport.findMethod(test, "cases").orElseThrow();
+    return ((Stream<Arguments>) ReflectionSupport.invokeMethod(cases, null)).toList();
   }
 }

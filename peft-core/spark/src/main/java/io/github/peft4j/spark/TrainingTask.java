@@ -131,8 +131,7 @@ record TrainingTask(
    * nobody foresaw says its class.
    */
   private String message(Exception e, Path work) {
-    boolean foreseen =
-        e instanceof IllegalArgumentException || e instanceof Advised || e instanceof RowException;
+    boolean foreseen = e instanceof IllegalArgumentException || e instanceof Advised;
     String message = foreseen ? String.valueOf(e.getMessage()) : e.toString();
     message = training.named(message, work.resolve(TRAINING), "");
     if (validation != null) {

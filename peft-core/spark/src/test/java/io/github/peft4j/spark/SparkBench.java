@@ -62,7 +62,9 @@ class SparkBench {
   void scoring() throws IOException {
     int count = Integer.getInteger("rows", 4000);
     List<String> texts = texts(count);
-    for (int cores = Integer.getInteger("cores", 1); cores <= Runtime.getRuntime().availableProcessors(); cores *= 2) {
+    for (int cores = Integer.getInteger("cores", 1);
+        cores <= Runtime.getRuntime().availableProcessors();
+        cores *= 2) {
       try (SparkSession spark = LocalSpark.threads(cores).getOrCreate()) {
         Dataset<Row> rows =
             spark

@@ -21,6 +21,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.function.BiConsumer;
 import java.util.function.Consumer;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.BeforeAll;
@@ -113,26 +114,21 @@ class GroupTest {
     assertThat(members.get(0).losses()).isEqualTo(members.get(1).losses());
   }
 
+  /** Two members, whose settings may depend on which one it is. */
+  private static void pair(BiConsumer<FineTuner, Boolean> settings) {
+    each(
+        2,
+        tuner ->
+            settings.accept(
+                tuner.batchSize(2).accumulate(2), Thread.currentThread().getName().endsWith("-1")));
+  }
+
   @Test
   void anotherSettingOfOneMemberIsAnError() {
-    assertThatThrownBy(
-            () ->
-                each(
-                    2,
-                    tuner -> {
-                      boolean first = Thread.currentThread().getName().endsWith("-1");
-                      tuner.batchSize(2).accumulate(2).learningRate(first ? 0.5 : 0.25);
-                    }))
+    assertThatThrownBy(() -> pair((tuner, first) -> tuner.learningRate(first ? 0.5 : 0.25)))
         .hasMessageContaining("of the group has another learning_rate: 0.")
         .hasRootCauseInstanceOf(IllegalArgumentException.class);
-    assertThatThrownBy(
-            () ->
-                each(
-                    2,
-                    tuner -> {
-                      boolean first = Thread.currentThread().getName().endsWith("-1");
-                      tuner.batchSize(2).accumulate(2).evaluateEvery(first ? 2 : 3);
-                    }))
+    assertThatThrownBy(() -> pair((tuner, first) -> tuner.evaluateEvery(first ? 2 : 3)))
         .hasMessageContaining("of the group has another evaluate_every: ");
   }
 
